@@ -1,0 +1,28 @@
+"""The door: `run` goes to the hot path, anything else to the command-line interface."""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main(argv: "list[str] | None" = None) -> int:
+    """Run lastgood with `argv` (without the program's name); the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["run"] and words[1:2] not in (["--help"], ["-h"], []):
+        from lastgood import fastpath
+
+        return fastpath.main(words[1:])
+    from lastgood.cli import app
+
+    return app.main(words)
+
+
+def launch() -> "NoReturn":
+    """The console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    launch()

@@ -1,0 +1,131 @@
+"""A piece of work as a process of its own session, behind the tool that this process becomes.
+
+Forked, not started anew: what is imported already need not be imported again. Twice, so that no zombie is left to the tool. It has no
+terminal and none of the caller's descriptors (a hook runner waits for the end of its pipe), and it ends by itself.
+"""
+
+import os
+import select
+import signal
+import time
+
+from lastgood import settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lastgood.locks import Claim
+
+LONGEST = 600
+"""Seconds after which whatever goes on behind is ended, and what it started with it."""
+DIED = "died"
+_GAP = "\x1f"
+
+
+class Told:
+    """What the work behind told: the kind of its outcome and the words for people."""
+
+    __slots__ = ("host", "kind", "reason", "version")
+
+    def __init__(self, kind: str, reason: str = "", host: str = "", version: str = "") -> None:
+        self.kind = kind
+        self.reason = reason
+        self.host = host
+        self.version = version
+
+
+class Speaker:
+    """The work's side: tells once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def tell(self, told: Told) -> bool:
+        """Say it; whether anyone still listens."""
+        if self._descriptor < 0:
+            return False
+        line = _GAP.join((told.kind, told.reason, told.host, told.version)).replace("\n", " ") + "\n"
+        try:
+            os.write(self._descriptor, line.encode("utf-8", "replace")[:4096])
+            heard = True
+        except BrokenPipeError:
+            heard = False  # the tool runs already
+        os.close(self._descriptor)
+        self._descriptor = -1
+        return heard
+
+
+class Listener:
+    """The caller's side."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def wait(self, seconds: float) -> "Told | None":
+        """What was told within `seconds`; None where nothing was; kind DIED where the work ended without a word."""
+        until = time.monotonic() + seconds
+        while True:
+            left = until - time.monotonic()
+            if not select.select([self._descriptor], [], [], max(0.0, min(left, 3600.0)))[0]:
+                if left <= 3600.0:
+                    return None
+                continue
+            words = os.read(self._descriptor, 65536).decode("utf-8", "replace").strip("\n").split(_GAP)
+            return Told(*words) if len(words) == 4 else Told(DIED)  # noqa: PLR2004 (the four of Told)
+
+
+def start(work: "Callable[[Speaker], None]", claim: "Claim | None" = None) -> Listener:
+    """Do `work` behind. A lock that is handed over as `claim` goes to it, and ends with it, however it ends."""
+    reads, writes = os.pipe()
+    first = os.fork()
+    if first == 0:
+        _detach(work, writes, claim)
+    os.close(writes)
+    if claim is not None:
+        claim.leave()
+    os.waitpid(first, 0)
+    return Listener(reads)
+
+
+def _detach(work: "Callable[[Speaker], None]", writes: int, claim: "Claim | None") -> None:
+    status = 1
+    try:
+        os.setsid()
+        if os.fork() != 0:
+            os._exit(0)
+        _bound()
+        _forget_descriptors({writes, *([claim.descriptor] if claim is not None else [])})
+        work(Speaker(writes))
+        status = 0
+    except BaseException as error:  # noqa: BLE001 (nothing may return into the caller's code from here)
+        _trace(error)
+    finally:
+        os._exit(status)
+
+
+def _bound() -> None:
+    """End this process and all it started after LONGEST seconds."""
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.alarm(LONGEST)
+
+
+def _forget_descriptors(kept: "set[int]") -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    low = 3
+    for descriptor in sorted(kept):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, max(low, os.sysconf("SC_OPEN_MAX")))
+
+
+def _trace(error: BaseException) -> None:
+    path = settings.environment().get(settings.TRACE, "")
+    if path.startswith("/"):
+        import traceback
+
+        with open(path, "a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)

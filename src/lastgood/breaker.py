@@ -1,0 +1,118 @@
+"""The circuit breaker: the memory, shared by all processes, that a host is down. One small file per host and port.
+
+closed (no file) → open (an outage; next try after 30 s, doubling to 5 min) → half-open (that time has come; one process tries
+under the host's probe lock, the others go on as if it were open) → closed or open again. Read on the hot path.
+"""
+
+import os
+
+from lastgood import paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HEADER = "lastgood breaker 1"
+FIRST_WAIT = 30.0
+LONGEST_WAIT = 300.0
+
+
+class Breaker:
+    """One host's breaker: `since` and `until` in seconds since the epoch, `wait` in seconds, `reason` in words."""
+
+    __slots__ = ("host", "reason", "since", "until", "wait")
+
+    def __init__(self, host: str, since: float, until: float, wait: float, reason: str) -> None:
+        self.host = host
+        self.since = since
+        self.until = until
+        self.wait = wait
+        self.reason = reason
+
+    def is_open(self, now: float) -> bool:
+        """Whether nobody should try yet. An `until` further off than any wait comes from a clock that was set back."""
+        return now < self.until <= now + LONGEST_WAIT
+
+
+def file_of(home: str, host: str) -> str:
+    """The file of `host` (`name:port`)."""
+    return f"{home}/hosts/{paths.slug(host)}"
+
+
+def read(home: str, host: str) -> "Breaker | None":
+    """The breaker of `host`, or None while it is closed; what cannot be read counts as closed."""
+    try:
+        with open(file_of(home, host), encoding="utf-8", errors="replace") as file:
+            lines = file.read(4096).split("\n")
+    except OSError:
+        return None
+    fields = dict(line.split(" ", 1) for line in lines[1:] if " " in line)
+    if lines[0] != HEADER:
+        return None
+    try:
+        return Breaker(
+            fields["host"], float(fields["since"]), float(fields["until"]), float(fields["wait"]), fields.get("reason", "")
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def first_open(home: str, hosts: "Iterable[str]", now: float) -> "Breaker | None":
+    """The first of `hosts` that nobody should ask yet."""
+    for host in hosts:
+        found = read(home, host)
+        if found is not None and found.is_open(now):
+            return found
+    return None
+
+
+def shown(host: str) -> str:
+    """A host as people read it: the usual ports left out; "" for the breaker of a request whose index is not known by name."""
+    name, colon, port = host.rpartition(":")
+    if not colon:
+        return ""
+    return name if port in ("80", "443") else host
+
+
+def first_known(home: str, hosts: "Iterable[str]") -> "Breaker | None":
+    """The first of `hosts` that was down when last asked, whether it may be asked again or not."""
+    return next((found for found in (read(home, host) for host in hosts) if found is not None), None)
+
+
+def trip(home: str, host: str, reason: str, now: float) -> Breaker:
+    """Open the breaker of `host`. One that is open already stays as it is: eight failures at once are one outage."""
+    before = read(home, host)
+    if before is not None and before.is_open(now):
+        return before
+    wait = min(before.wait * 2, LONGEST_WAIT) if before is not None else FIRST_WAIT
+    since = before.since if before is not None and before.since <= now else now
+    after = Breaker(host, since, now + wait, wait, reason.replace("\n", " "))
+    _write(home, after)
+    return after
+
+
+def _write(home: str, breaker: Breaker) -> None:
+    path = file_of(home, breaker.host)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    text = (
+        f"{HEADER}\nhost {breaker.host}\nsince {breaker.since:.3f}\nuntil {breaker.until:.3f}\nwait {breaker.wait:g}\n"
+        f"reason {breaker.reason}\n"
+    )
+    aside = f"{path}.{os.getpid()}.new"
+    with open(aside, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+    os.replace(aside, path)
+
+
+def close(home: str, hosts: "Iterable[str]") -> "list[Breaker]":
+    """Close the breakers of `hosts`; those that were not closed."""
+    ended = []
+    for host in hosts:
+        before = read(home, host)
+        try:
+            os.unlink(file_of(home, host))
+        except OSError:
+            continue  # closed already
+        if before is not None:
+            ended.append(before)
+    return ended

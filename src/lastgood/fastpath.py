@@ -1,0 +1,105 @@
+"""The hot path of `lastgood run`: two small files read, then `exec`. Anything it is not sure about goes to `lastgood.run`.
+
+Imports no more than os, sys, time, zlib and their like; import-linter and a test keep it so.
+"""
+
+import os
+import time
+
+from lastgood import breaker, launch, messages, policy, request, settings
+from lastgood import scene as scenes
+from lastgood.errors import LastgoodError, LaunchFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastgood.card import Card
+    from lastgood.scene import Scene
+
+
+def main(argv: "list[str]") -> int:
+    """Run `lastgood run ARGV`. Returns only where no tool was started: the exit status then."""
+    launch.open_standard_descriptors()
+    environ = settings.environment()
+    try:
+        return _run(argv, environ)
+    except LastgoodError as error:
+        messages.tell(error, environ)
+        return error.status
+    except KeyboardInterrupt:
+        return _interrupted()
+    except Exception as error:  # noqa: BLE001 (a bug of lastgood's must not keep a tool from starting)
+        return _own_bug(error, argv, environ)
+
+
+def _run(argv: "list[str]", environ: "dict[str, str]") -> int:
+    try:
+        scene = scenes.look(argv, environ)
+    except request.Handover as refusal:
+        from lastgood import run
+
+        return run.hand_over(refusal, argv, environ)
+    scene.card = scenes.find_card(scene)
+    if scene.card is not None:
+        start_at_once(scene, scene.card, time.time())
+    from lastgood import run
+
+    return run.slowly(scene)
+
+
+def start_at_once(scene: "Scene", card: "Card", now: float) -> None:
+    """Start the tool where the card allows it. Returns where something else has to happen first."""
+    mode = scenes.mode_of(scene, card.mode)
+    age = now - card.asked
+    down = None
+    if mode.startswith("prefer") and not policy.is_fresh(age, card.max_age):
+        down = breaker.first_open(scene.home, card.hosts.split(), now)
+    step = policy.decide(card, mode, now, policy.OPEN if down else policy.CLOSED)
+    if step not in (policy.RUN, policy.RUN_OPEN):
+        return
+    if card.notice:
+        say_notice(scene, card)
+    if step == policy.RUN_OPEN and down is not None:
+        say_open(scene, card, down, now)
+    try:
+        launch.tool(scene.home, card, scene.words.args, scene.environ)
+    except LaunchFailed as error:
+        scene.reason = str(error)
+        scene.card = None
+
+
+def say_open(scene: "Scene", card: "Card", down: breaker.Breaker, now: float) -> None:
+    """The notice of a run while a breaker is open."""
+    line = messages.fallback_open(card.tool, card.version, now - card.asked, breaker.shown(down.host), down.since, down.until, now)
+    messages.say("warning", line, scene.loud)
+
+
+def say_notice(scene: "Scene", card: "Card") -> None:
+    """Say the line that an earlier refresh left for the next run; whoever takes the file first says it."""
+    path = f"{scene.home}/notices/{card.record}"
+    mine = f"{path}.{os.getpid()}"
+    try:
+        os.rename(path, mine)
+        with open(mine, encoding="utf-8", errors="replace") as file:
+            text = file.read(4096)
+        os.unlink(mine)
+    except OSError:
+        return  # said already, or the home is read-only
+    for line in text.splitlines():
+        messages.say("warning", line, scene.loud)
+
+
+def _interrupted() -> int:
+    """End as an interrupted program does: by the signal itself, so that a shell loop stops, too."""
+    launch.die_interrupted()
+    return 130
+
+
+def _own_bug(error: Exception, argv: "list[str]", environ: "dict[str, str]") -> int:
+    if environ.get(settings.TRACE):
+        import traceback
+
+        traceback.print_exception(error)
+    messages.say("warning", messages.own_bug(error), environ)
+    from lastgood import run
+
+    return run.plainly(argv, environ)

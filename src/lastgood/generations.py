@@ -1,0 +1,314 @@
+"""Retained environments: reading what uvx built, cloning it into the store, checking that it starts, removing it.
+
+A clone is made of hard links, so it costs milliseconds and no space; where links are impossible, of copies, file by file. It is made in
+`.staging-*` and renamed into place, so a generation is whole or not there.
+"""
+
+import errno
+import os
+import select
+import signal
+import stat
+import time
+
+from lastgood import launch, paths
+from lastgood.errors import LastgoodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MANIFEST = "lastgood.json"
+STAGING, TRASH = ".staging-", ".trash-"
+_CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+# Written by uv for itself: CACHEDIR.TAG would invite backup and clean-up tools to throw a generation away.
+_LEFT_OUT = ("CACHEDIR.TAG", ".lock", ".gitignore", MANIFEST)
+_SHELL_HEADER = b"#!/bin/sh\n'''exec'"
+_CHECK_SECONDS = 120.0
+# Imports the entry point's module and looks its function up; never calls it.
+_CHECK = (
+    "import sys, importlib\nmodule, _, names = sys.argv[1].partition(':')\nfound = importlib.import_module(module)\n"
+    "for name in filter(None, names.split('.')):\n    found = getattr(found, name)\n"
+)
+
+
+class NotRetainable(LastgoodError):
+    """The environment is none that can be cloned: not relocatable, or an installed tool's own."""
+
+
+class Refused(Exception):  # noqa: N818 (what happened to a release)
+    """A release was built but does not start; `args[0]` says why in one line."""
+
+
+class Environment:
+    """What stands in an environment: `root`, its distributions {name: version}, where they are, its interpreter."""
+
+    __slots__ = ("dists", "libraries", "python", "root", "uv")
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        settings = _pyvenv(root)
+        if settings.get("relocatable") != "true":
+            raise NotRetainable(f"the environment that uvx made at `{root}` is not relocatable")
+        self.python = settings.get("version_info", settings.get("version", ""))
+        self.uv = settings.get("uv", "")
+        self.libraries = _libraries(root)
+        self.dists = _dists(self.libraries)
+
+    @property
+    def digest(self) -> str:
+        """What was resolved, as text: the same closure on the same interpreter has the same digest."""
+        return " ".join([f"python=={self.python}", *(f"{name}=={version}" for name, version in sorted(self.dists.items()))])
+
+
+def _pyvenv(root: str) -> "dict[str, str]":
+    try:
+        with open(root + "/pyvenv.cfg", encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise NotRetainable(f"the environment at `{root}` has no pyvenv.cfg") from error
+    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _libraries(root: str) -> str:
+    lib = root + "/lib"
+    for name in sorted(os.listdir(lib)) if os.path.isdir(lib) else []:
+        if os.path.isdir(f"{lib}/{name}/site-packages"):
+            return f"{lib}/{name}/site-packages"
+    raise NotRetainable(f"the environment at `{root}` has no site-packages")
+
+
+def _dists(libraries: str) -> "dict[str, str]":
+    found = {}
+    for name in os.listdir(libraries):
+        if name.endswith(".dist-info"):
+            project, _, version = name[: -len(".dist-info")].partition("-")
+            found[project.lower().replace("_", "-").replace(".", "-")] = version
+    return found
+
+
+def direct_name(environment: Environment) -> str:
+    """The package that was installed from a URL; "" where there is none."""
+    for name in sorted(os.listdir(environment.libraries)):
+        if name.endswith(".dist-info") and os.path.exists(f"{environment.libraries}/{name}/direct_url.json"):
+            return name.partition("-")[0].lower().replace("_", "-").replace(".", "-")
+    return ""
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+class Command:
+    """How a command of an environment is started: `launch` and `file` as a card has them, and the module behind it."""
+
+    __slots__ = ("entry", "file", "launch")
+
+    def __init__(self, how: str, file: str, entry: str = "") -> None:
+        self.launch = how
+        self.file = file
+        self.entry = entry
+
+
+def command(root: str, name: str, *, searched: bool) -> "Command | None":
+    """How the environment at `root` starts `name`; None where it does not provide it. With `searched` (`--from`), PATH does."""
+    if "/" in name:
+        return Command("search", "") if searched else None
+    path = f"{root}/bin/{name}"
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return Command("search", "") if searched else None
+    if not stat.S_ISREG(mode) or not mode & 0o111:
+        return None
+    with open(path, "rb") as file:
+        head = file.read(len(_SHELL_HEADER))
+    how = "python" if head == _SHELL_HEADER else "exec"
+    return Command(how, "bin/" + name, _entry(root, name) if how == "python" else "")
+
+
+def _entry(root: str, name: str) -> str:
+    """`module:function` of the console or GUI script `name`; "" where it is a plain script."""
+    libraries = _libraries(root)
+    for directory in sorted(os.listdir(libraries)):
+        if not directory.endswith(".dist-info"):
+            continue
+        try:
+            with open(f"{libraries}/{directory}/entry_points.txt", encoding="utf-8") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        section = ""
+        for line in lines:
+            if line.startswith("["):
+                section = line.strip(" []")
+            key, _, value = line.partition("=")
+            if section in ("console_scripts", "gui_scripts") and key.strip() == name:
+                return value.partition("[")[0].strip()
+    return ""
+
+
+# --- retaining ------------------------------------------------------------------------------------------------------
+
+
+def stage(home: str, environment: Environment, slug: str) -> str:
+    """Clone an environment into a new staging directory of the store; its path. Raises OSError, and then leaves nothing."""
+    place = f"{home}/generations/{STAGING}{os.getpid()}-{os.urandom(4).hex()}-{slug}"
+    try:
+        _clone(environment.root, place, environment.root + "/")
+    except BaseException:
+        remove(place)
+        raise
+    return place
+
+
+def _clone(source: str, place: str, root: str) -> None:
+    os.mkdir(place, 0o700)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.name in _LEFT_OUT:
+                continue
+            target = f"{place}/{entry.name}"
+            if entry.is_symlink():
+                _clone_symlink(entry.path, target, root)
+            elif entry.is_dir(follow_symlinks=False):
+                _clone(entry.path, target, root)
+            else:
+                _link(entry.path, target)
+
+
+def _clone_symlink(source: str, target: str, root: str) -> None:
+    """Copy a link as a link where it stays inside or is the interpreter; else take what it leads to.
+
+    With `--link-mode symlink` every file is a link into uv's cache, which `uv cache clean` leaves dangling.
+    """
+    leads = os.readlink(source)
+    inside = not leads.startswith("/") or leads.startswith(root)
+    if inside or "/bin/python" in source[len(root) - 1 :] or "/bin/pypy" in source[len(root) - 1 :]:
+        os.symlink(leads, target)
+    elif os.path.isdir(source):
+        _clone(os.path.realpath(source), target, root)
+    else:
+        _link(os.path.realpath(source), target)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _CANNOT_LINK:
+            raise
+        import shutil  # rare: another file system, or a cache that someone else owns
+
+        shutil.copy2(source, target)
+
+
+def keep(home: str, staged: str, name: str) -> str:
+    """Rename a staged environment into its place; the generation's id."""
+    while True:
+        identity = f"{name}-{os.urandom(4).hex()}"
+        try:
+            os.rename(staged, f"{home}/generations/{identity}")
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            continue
+        return identity
+
+
+def exists(home: str, identity: str) -> bool:
+    """Whether a generation stands in the store."""
+    return paths.plain(identity) and os.path.isdir(f"{home}/generations/{identity}/bin")
+
+
+def interpreter_stamp(root: str) -> "tuple[int, int]":
+    """(size, mtime in ns) of the interpreter that the environment's bin/python leads to. Raises OSError where it is gone."""
+    found = os.stat(root + "/bin/python")
+    return found.st_size, found.st_mtime_ns
+
+
+def remove(place: str) -> int:
+    """Remove a tree; the bytes of its files that nothing else links to. What cannot be removed is left."""
+    freed = 0
+    try:
+        with os.scandir(place) as entries:
+            found = list(entries)
+    except OSError:
+        return 0
+    for entry in found:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                freed += remove(entry.path)
+                continue
+            status = entry.stat(follow_symlinks=False)
+            os.unlink(entry.path)
+            freed += status.st_size if status.st_nlink == 1 else 0
+        except OSError:
+            continue
+    try:
+        os.rmdir(place)
+    except OSError:
+        return freed
+    return freed
+
+
+# --- checking -------------------------------------------------------------------------------------------------------
+
+
+def check(root: str, found: Command, extra: "Sequence[str]", environ: "Mapping[str, str]") -> None:
+    """Raise Refused unless what is at `root` starts: its entry point imports, and the user's own `extra` command succeeds."""
+    if found.entry:
+        _expect_success([root + "/bin/python", "-I", "-c", _CHECK, found.entry], environ)
+    elif found.launch == "python":
+        _expect_success([root + "/bin/python", "-I", "-c", ""], environ)
+    if extra:
+        variables = {**environ, "PATH": f"{root}/bin:{environ.get('PATH', '')}"}
+        program = f"{root}/bin/{extra[0]}"
+        _expect_success([program if os.access(program, os.X_OK) else extra[0], *extra[1:]], variables)
+
+
+def _expect_success(argv: "list[str]", environ: "Mapping[str, str]") -> None:
+    status, said = run_quietly(argv, environ, _CHECK_SECONDS)
+    if status == 0:
+        return
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    reason = lines[-1][:300] if lines else f"exit status {status}"
+    raise Refused(f"no end within {_CHECK_SECONDS:g}s" if status is None else reason)
+
+
+def run_quietly(argv: "list[str]", environ: "Mapping[str, str]", seconds: float) -> "tuple[int | None, str]":
+    """Run a program in a session of its own, with no input: its exit status (None where it had to be stopped) and its last words."""
+    reads, writes = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, writes, 1),
+        (os.POSIX_SPAWN_DUP2, writes, 2),
+    ]
+    try:
+        pid = os.posix_spawnp(
+            argv[0], argv, launch.as_found(dict(environ)), file_actions=actions, setsid=True, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+        )
+    except OSError as error:
+        os.close(reads)
+        return 127, f"{argv[0]}: {error.strerror}"
+    finally:
+        os.close(writes)
+    said, status = b"", None
+    until = time.monotonic() + seconds
+    while select.select([reads], [], [], max(0.0, until - time.monotonic()))[0]:
+        data = os.read(reads, 65536)
+        if not data:
+            status = 0
+            break
+        said = (said + data)[-65536:]
+    if status is None:
+        os.killpg(pid, signal.SIGKILL)
+    os.close(reads)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return (None if status is None else code), said.decode("utf-8", "replace")
+
+
+def compile_all(root: str) -> None:
+    """Byte-compile a generation once, so that no run pays for it, not even where PYTHONDONTWRITEBYTECODE is set."""
+    libraries = _libraries(root)
+    argv = [root + "/bin/python", "-I", "-m", "compileall", "-q", "-j", "1", libraries]
+    run_quietly(argv, {"PATH": os.defpath}, 300.0)

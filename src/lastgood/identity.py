@@ -1,0 +1,282 @@
+"""From words and surroundings to the request: the table applied, the files read, the fingerprint taken.
+
+Off the hot path: this is what a launch card remembers the outcome of.
+"""
+
+import hashlib
+import json
+import os
+import platform
+
+from lastgood import outage, paths, project, request, surroundings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from lastgood.project import Configuration
+    from lastgood.request import Target, Words
+    from lastgood.scene import Scene
+
+PINNED_MAX_AGE = 86400.0
+"""How long an answer counts for an exact pin: only the tool's dependencies can move, and nobody should wait for that."""
+_KEPT_CLASSES = ("resolve", "write", "access", "fresh", "stale", "offline", "online", "place", "noenvfile")
+
+
+class Request:
+    """What one run asks for.
+
+    id         names the record; `family` is the id without the interpreter
+    fields     what made it, for people and for near matches; no credentials
+    target     what is asked for          tool       as people call it
+    command    what is started            searched   whether `--from` was given, so that PATH may provide the command
+    source     the value of --from for uvx
+    options    uvx's options without those of output; `extra` those of them that the table adds
+    plain      the whole command line for plain uvx, the table applied
+    mode, max_age, patience, stale_max, fallback_on   the settings, in seconds
+    stamps     of every file that decided          hosts   that the settings name
+    check      the user's own smoke test
+    """
+
+    __slots__ = (
+        "check",
+        "command",
+        "configuration",
+        "extra",
+        "fallback_on",
+        "family",
+        "fields",
+        "hosts",
+        "id",
+        "max_age",
+        "mode",
+        "options",
+        "patience",
+        "plain",
+        "searched",
+        "slug",
+        "source",
+        "stale_max",
+        "stamps",
+        "target",
+        "tool",
+    )
+
+    id: str
+    family: str
+    fields: "dict[str, Any]"
+    target: "Target"
+    tool: str
+    command: str
+    searched: bool
+    source: str
+    options: "list[str]"
+    extra: "list[str]"
+    plain: "list[str]"
+    mode: str
+    max_age: float
+    patience: float
+    stale_max: float
+    fallback_on: "tuple[str, ...]"
+    stamps: "list[tuple[str, int, int]]"
+    hosts: "list[str]"
+    check: "list[str]"
+    slug: str
+    configuration: "Configuration"
+
+
+def identify(scene: "Scene") -> Request:
+    """The request of a run. Raises SettingError, and Handover (with the words to hand over) for what is plain uvx's."""
+    words, environ = scene.words, scene.environ
+    configuration = project.load(
+        scene.configs, surroundings.user_config(environ), environ, words.flags, _table_name(words), scene.cwd
+    )
+    made = Request()
+    made.configuration = configuration
+    _apply_table(made, words, configuration, environ)
+    try:
+        made.target = request.target(made.source)
+        if not made.searched and made.source == "run":
+            raise request.Handover("`run` is a word that uv explains")
+        _refuse_installed(made, words, environ)
+        _fingerprint(made, scene)
+    except request.Handover as refusal:
+        words.plain = made.plain
+        refusal.words = words
+        raise
+    _settle(made, words, configuration)
+    made.command = words.target if made.searched else made.target.command
+    made.tool = (made.command or made.target.name or made.slug).rpartition("/")[2]
+    made.hosts = _hosts(words, environ)
+    return made
+
+
+def _table_name(words: "Words") -> str:
+    """The entry of the table that a command line means; none where it says itself where the tool comes from."""
+    if words.value("--from") is not None:
+        return ""
+    try:
+        found = request.target(words.target)
+    except request.Handover:
+        return ""
+    return found.command
+
+
+def _apply_table(made: Request, words: "Words", configuration: "Configuration", environ: "Mapping[str, str]") -> None:
+    """Fill in source, options and the plain command line: what the command line says wins over the table."""
+    given = words.value("--from")
+    made.searched = given is not None
+    made.source = (given if given is not None else words.target).strip()
+    made.check = []
+    extra: list[str] = []
+    positional = words.target
+    entry = configuration.entry
+    if entry is not None:
+        made.check = entry.check
+        found = request.target(words.target)
+        if entry.package and found.kind == "registry":
+            version = _version_of(found) or entry.version
+            package = entry.package + (version if request.target(entry.package).kind == "registry" else "")
+            made.source = package
+            made.searched = True
+            extra.append("--from=" + made.source)
+            positional = found.command
+        elif found.kind == "registry" and (entry.version or entry.extras):
+            extras = sorted({*found.extras, *entry.extras})
+            made.source = found.command + (f"[{','.join(extras)}]" if extras else "") + (_version_of(found) or entry.version)
+            positional = made.source
+        extra += ["--with=" + name for name in entry.with_]
+        if entry.python and not words.value("--python") and not environ.get("UV_PYTHON"):
+            extra.append("--python=" + entry.python)
+    cooldown = configuration.text("cooldown")
+    if cooldown and words.value("--exclude-newer") is None and not environ.get("UV_EXCLUDE_NEWER"):
+        extra.append("--exclude-newer=" + cooldown)
+    made.extra = extra
+    made.options = [*kept_options(words), *extra]
+    before = words.plain[: words.cut]
+    dashes = before[-1:] == ["--"]
+    made.plain = [*(before[:-1] if dashes else before), *extra, *(["--"] if dashes else []), positional, *words.args]
+    if made.searched and given is not None:
+        made.plain = [*made.plain[: len(before) + len(extra)], *words.plain[words.cut :]]
+    words.target = positional
+    _add(words, extra)
+
+
+def kept_options(words: "Words") -> "list[str]":
+    """The options of a command line that uvx needs to resolve and build what it would run."""
+    kept = [(name, value) for name, value, kind in words.options if kind in _KEPT_CLASSES and name != "--from"]
+    return [name if value is None else f"{name}={value}" for name, value in kept]
+
+
+def _version_of(found: "Target") -> str:
+    return "@latest" if found.latest else found.specifier
+
+
+def _add(words: "Words", extra: "list[str]") -> None:
+    for word in extra:
+        name, _, value = word.partition("=")
+        words.options.append((name, value, request.OPTIONS[name][1]))
+
+
+def _refuse_installed(made: Request, words: "Words", environ: "Mapping[str, str]") -> None:
+    """Hand over where `uv tool install` has the tool: uvx prefers it, needs no network, and its environment cannot be cloned."""
+    isolated = any(name == "--isolated" for name, _, _ in words.options) or environ.get("UV_ISOLATED")
+    if made.target.name and not made.target.latest and not isolated:
+        receipt = surroundings.receipt(environ, made.target.name)
+        if os.path.exists(receipt):
+            raise request.Handover(f"`{made.target.name}` is installed with `uv tool install`, which uvx prefers", words)
+
+
+def _fingerprint(made: Request, scene: "Scene") -> None:
+    words, environ = scene.words, scene.environ
+    stamps = [surroundings.stamp(path) for path in made.configuration.files]
+    files = surroundings.uv_files(words, environ)
+    contents = [_content(path, stamps) for path in files]
+    named = [os.path.abspath(path) for path in request.files_named(words, environ)]
+    contents += [_requirements(path, stamps) for path in named if path not in files]
+    contents += [_place(os.path.abspath(path), stamps) for path in request.places_named(words, environ)]
+    if made.target.name:
+        stamps.append(surroundings.stamp(surroundings.receipt(environ, made.target.name)))
+    target = made.target
+    made.slug = paths.slug(target.name or target.url.rpartition("/")[2].partition("@")[0].partition("#")[0])
+    made.fields = {
+        "package": target.name or request.without_credentials(target.url),
+        "extras": list(target.extras),
+        "specifier": "@latest" if target.latest else target.specifier if target.kind == "registry" else request.without_credentials(target.text),
+        "options": [list(pair) for pair in request.options(words)],
+        "variables": [list(pair) for pair in request.variables(environ)],
+        "files": [content for content in contents if content],
+        "platform": f"{platform.system()}-{platform.machine()}-{'-'.join(platform.libc_ver())}",
+        "interpreter": scene.interpreter,
+    }
+    without = {name: value for name, value in made.fields.items() if name != "interpreter"}
+    made.family = f"{made.slug}-{_digest(json.dumps(without, sort_keys=True), 12)}"
+    made.id = f"{made.family}-{_digest(scene.interpreter, 6)}"
+    made.stamps = stamps
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:length]
+
+
+def _content(path: str, stamps: "list[tuple[str, int, int]]") -> str:
+    """A digest of what a file says, credentials aside; "" where there is none."""
+    stamps.append(surroundings.stamp(path))
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+    except OSError:
+        return ""
+    return f"{os.path.basename(path)}:{_digest(request.without_credentials(text), 16)}"
+
+
+def _requirements(path: str, stamps: "list[tuple[str, int, int]]") -> str:
+    """As `_content`; hands over what leads on to other files, or is none."""
+    if not os.path.isfile(path):
+        raise request.Handover(f"`{os.path.basename(path)}` is no file here")
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        lines = [line.strip() for line in file]
+    if path.endswith((".toml", ".py")) or any(line.startswith(("-r", "-c", "-e", "--req", "--con", "--edit", ".", "/")) for line in lines):
+        raise request.Handover(f"`{os.path.basename(path)}` names other files")
+    return _content(path, stamps)
+
+
+def _place(path: str, stamps: "list[tuple[str, int, int]]") -> str:
+    """A digest of a local index or find-links directory: the names, sizes and times in it."""
+    stamps.append(surroundings.stamp(path))
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    except OSError:
+        return f"place:{path}"
+    listed = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries]
+    return f"place:{path}:{_digest(json.dumps(listed), 16)}"
+
+
+def _settle(made: Request, words: "Words", configuration: "Configuration") -> None:
+    """The settings of this request: an exact pin and `@latest` have defaults of their own."""
+    made.mode = configuration.mode()
+    made.max_age = configuration.seconds("max-age")
+    made.patience = configuration.seconds("patience")
+    made.stale_max = configuration.seconds("stale-max")
+    made.fallback_on = configuration.classes()
+    target = made.target
+    if target.exact and configuration.where("mode") == "default":
+        made.mode = "prefer-cache"
+        configuration.texts["mode"] = (made.mode, "an exact pin")
+    if target.exact and configuration.where("max-age") == "default":
+        made.max_age = PINNED_MAX_AGE
+        configuration.texts["max-age"] = ("1d", "an exact pin")
+    if target.latest:
+        made.max_age = 0.0
+        configuration.texts["max-age"] = ("0", "`@latest`")
+
+
+def _hosts(words: "Words", environ: "Mapping[str, str]") -> "list[str]":
+    """The hosts that options, variables and uv's files name: the first of them are where a refresh asks."""
+    values = [value for name, value, _ in words.options if value and "://" in value and name.endswith(("index", "url", "links"))]
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"):
+        values += environ.get(name, "").split()
+    values += project.uv_index_urls(surroundings.uv_files(words, environ))
+    hosts = [outage.host_of(url) for value in values for url in outage.addresses(value)]
+    return list(dict.fromkeys(hosts))

@@ -1,0 +1,124 @@
+"""Every line that lastgood says of itself on standard error, and how a line looks.
+
+The grammar: lower case, back-ticks round names, no full stop; fact, then reason, then next step. Colours never carry the meaning:
+warnings yellow, errors red, hints cyan, and NO_COLOR > FORCE_COLOR > whether standard error is a terminal.
+"""
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lastgood.errors import LastgoodError
+
+_COLOURS = {"error": "\033[1;31m", "warning": "\033[1;33m", "hint": "\033[1;36m"}
+_STEPS = ((86400.0, "days", " day"), (3600.0, "h", ""), (60.0, "m", ""))
+
+
+def say(level: str, text: str, environ: "Mapping[str, str]") -> None:
+    """Write one line to standard error: level "error", "warning", "hint", or "" for plain news."""
+    if level != "error" and environ.get("LASTGOOD_QUIET", "").lower() not in ("", "0", "false", "no", "off"):
+        return
+    label = f"{level}:" if level else ""
+    if label and _coloured(environ):
+        label = f"{_COLOURS[level]}{level}\033[0m:"
+    line = f"lastgood: {label} {text}\n" if label else f"lastgood: {text}\n"
+    write_all(2, line.encode("utf-8", "surrogateescape"))
+
+
+def tell(error: "LastgoodError", environ: "Mapping[str, str]") -> None:
+    """Say an error and what would help."""
+    say("error", error.message, environ)
+    if error.hint:
+        say("hint", error.hint, environ)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte; a reader that has gone away must not stop the tool."""
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        return  # standard error is closed or full: there is no one to tell
+
+
+def _coloured(environ: "Mapping[str, str]") -> bool:
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR") or environ.get("CLICOLOR_FORCE"):
+        return True
+    return os.isatty(2) and environ.get("TERM") != "dumb"
+
+
+def ago(seconds: float) -> str:
+    """A duration in one unit: `40s`, `12m`, `3h`, `31 days`. Negative (the clock was set back) reads as `unknown time`."""
+    if seconds < 0:
+        return "an unknown time"
+    for length, unit, one in _STEPS:
+        if seconds >= length:
+            count = int(seconds // length)
+            if unit == "days":
+                return f"{count}{one}" if count == 1 else f"{count} days"
+            return f"{count}{unit}"
+    return f"{int(seconds)}s"
+
+
+def clock(when: float) -> str:
+    """A time of day, with the date where it is not today's."""
+    then, now = time.localtime(when), time.localtime()
+    if then[:3] == now[:3]:
+        return f"{then[3]:02d}:{then[4]:02d}"
+    return f"{then[0]}-{then[1]:02d}-{then[2]:02d} {then[3]:02d}:{then[4]:02d}"
+
+
+def running(tool: str, version: str, age: float) -> str:
+    """What stands in: ``running `ruff` 0.14.2, last checked 3h ago``."""
+    named = f"`{tool}` {version}" if version else f"`{tool}`"
+    return f"running {named}, last checked {ago(age)} ago"
+
+
+def fallback_open(tool: str, version: str, age: float, host: str, since: float, until: float, now: float) -> str:
+    """The notice of a run while a breaker is open."""
+    wait = max(0.0, until - now)
+    return f"{running(tool, version, age)}: {_who(host)} has not answered since {clock(since)}; next try in {ago(wait)}"
+
+
+def fallback_slow(tool: str, version: str, age: float, host: str, patience: float) -> str:
+    """The notice of a run that lost its patience."""
+    return f"{running(tool, version, age)}: no answer from {_who(host)} within {_seconds(patience)}; still refreshing in the background"
+
+
+def no_answer(host: str, reason: str) -> str:
+    """Why an index is as good as down, as a clause: ``\`index.example\` did not answer (timed out)``."""
+    if reason.startswith("web page instead"):
+        return f"{_who(host)} answered with a web page, not an index (captive portal?)"
+    if reason.startswith("HTTP "):
+        return f"{_who(host)} answered with an error ({reason})"
+    return f"{_who(host)} did not answer ({reason})"
+
+
+def auth(tool: str, version: str, host: str, reason: str) -> str:
+    """The hint after refused credentials."""
+    what = f"{_who(host)} refused the credentials ({reason.removeprefix('HTTP ')}), which is an answer; `{tool}` {version} is kept"
+    return f'{what}: add "auth" to `fallback-on` in [tool.lastgood], or run with `--prefer-offline`'
+
+
+def _who(host: str) -> str:
+    return f"`{host}`" if host else "the index"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g}s" if value < 120 else ago(value)
+
+
+def fallback(tool: str, version: str, age: float, reason: str) -> str:
+    """The notice of a run in which something stands in: `reason` is a whole clause."""
+    return f"{running(tool, version, age)}: {reason}"
+
+
+def own_bug(error: BaseException) -> str:
+    """An internal error, told without a traceback."""
+    said = f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
+    return f"internal error ({said}), running plain `uvx`; set `LASTGOOD_INTERNAL__TRACE=1` for details"

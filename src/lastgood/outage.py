@@ -1,0 +1,184 @@
+"""Outage or answer: what uv's words say about a failed refresh. Pure; never looks at an exit status.
+
+The fragments stayed the same across seven versions of uv (0.5.31 to 0.13.9) and are proven against the installed one by the contract
+tests. What is neither here is an answer and reported verbatim: safe against new wordings.
+"""
+
+from lastgood import tee
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OUTAGE, ANSWER, SUSPECT, LOCAL = "outage", "answer", "suspect", "local"
+UNREACHABLE, SERVER_ERROR, NOT_AN_INDEX = "unreachable", "server-error", "not-an-index"
+AUTH, NOT_FOUND, INTEGRITY = "auth", "not-found", "integrity"
+
+_LOCAL = (
+    ("No space left on device", "no space left on device"),
+    ("Disk quota exceeded", "the disk quota is used up"),
+    ("Could not acquire lock", "uv could not lock its cache"),
+    ("Read-only file system", "the file system is read-only"),
+    ("Permission denied", "permission denied"),
+    ("Failed to initialize cache", "uv cannot use its cache"),
+    ("failed to create directory", "a directory could not be created"),
+    ("Failed to parse: `", "a configuration file of uv's is invalid"),
+    ("does not match the required version", "this is not the uv that its configuration requires"),
+    ("Required uv version", "this is not the uv that its configuration requires"),
+)
+# The reason in words, by the most telling fragment; the order is the order of trust.
+_UNREACHABLE = (
+    ("dns error", "DNS lookup failed"),
+    ("Connection refused", "connection refused"),
+    ("invalid peer certificate", "TLS handshake failed"),
+    ("tls handshake", "TLS handshake failed"),
+    ("end of file before message length", "answer cut short"),
+    ("Connection reset", "connection reset"),
+    ("connection closed before message completed", "connection closed without an answer"),
+    ("operation timed out", "timed out"),
+    ("due to network timeout", "timed out"),
+    ("connection timed out", "timed out"),
+    ("tunnel error", "the proxy refused the connection"),
+    ("Network is unreachable", "network is unreachable"),
+    ("No route to host", "no route to host"),
+    ("error decoding response body", "answer cut short"),
+    ("Could not connect, are you offline?", "no connection"),
+    ("tcp connect error", "no connection"),
+    ("error sending request for url", "no connection"),
+    ("Connection refused (os error", "connection refused"),
+)
+_SUSPECTS = (
+    ("there are no versions of", "its page lists no releases"),
+    ("invalid package format", "a release of it cannot be read"),
+    ("Failed to read from zip file", "a release of it cannot be read"),
+    ("Invalid zip file structure", "a release of it cannot be read"),
+    ("Failed to extract archive", "a release of it cannot be read"),
+    ("Failed to unzip wheel", "a release of it cannot be read"),
+    ("Bad uncompressed size", "a release of it cannot be read"),
+    ("unable to locate the end of central directory", "a release of it cannot be read"),
+    ("Hash mismatch for package metadata", "the metadata of a release is not what its index says"),
+    ("Received some unexpected JSON", "its page cannot be read"),
+    ("Received some unexpected HTML", "its page cannot be read"),
+    ("does not satisfy Python", "no interpreter fits"),
+    ("was not found in the package registry", "its page was not found"),
+)
+_RETRIED_CLIENT_ERRORS = ("408", "429")
+_AUTH_CODES = ("401", "403", "407")
+
+
+class Finding:
+    """What a failure was.
+
+    verdict   OUTAGE, ANSWER, SUSPECT (uv says answer, but an outage can look like this) or LOCAL
+    kind      the failure class, as `fallback-on` names them, or "integrity", "local"
+    reason    in words: `connection refused`, `HTTP 503`
+    urls      what uv was asking, as it named it; without credentials
+    """
+
+    __slots__ = ("kind", "reason", "urls", "verdict")
+
+    def __init__(self, verdict: str, kind: str, reason: str, urls: "Sequence[str]" = ()) -> None:
+        self.verdict = verdict
+        self.kind = kind
+        self.reason = reason
+        self.urls = list(urls)
+
+    @property
+    def host(self) -> str:
+        """`name:port` of the first address that uv named, or ""."""
+        return host_of(self.urls[0]) if self.urls else ""
+
+
+def judge(words: str) -> Finding:
+    """What uv's `words` (its standard error) say."""
+    text = " ".join(tee.plain(words.encode("utf-8", "replace")).split())
+    urls = addresses(text)
+    for fragment, reason in _LOCAL:
+        if fragment in text:
+            return Finding(LOCAL, "local", reason)
+    if "Hash mismatch for `" in text:
+        return Finding(ANSWER, INTEGRITY, "the hash of a release does not match", urls)
+    for found in (_status(text, urls), _unreachable(text, urls), _suspect(text, urls)):
+        if found is not None:
+            return found
+    return _answer(text, urls)
+
+
+def _status(text: str, urls: "list[str]") -> "Finding | None":
+    code = _after(text, "HTTP status server error (")
+    if code:
+        return Finding(OUTAGE, SERVER_ERROR, f"HTTP {code}", urls)
+    code = _after(text, "HTTP status client error (")
+    if code in _RETRIED_CLIENT_ERRORS:
+        return Finding(OUTAGE, SERVER_ERROR, f"HTTP {code}", urls)
+    if code in _AUTH_CODES:
+        return Finding(ANSWER, AUTH, f"HTTP {code}", urls)
+    if code and _moved(text, urls):
+        return Finding(SUSPECT, NOT_FOUND, f"HTTP {code} from another host", urls)
+    if code:
+        return Finding(ANSWER, NOT_FOUND, f"HTTP {code}", urls)
+    for hint, number in (("lack of valid authentication credentials (", ""), ("returned a 403 Forbidden error", "403")):
+        if hint in text:
+            return Finding(ANSWER, AUTH, f"HTTP {number or _after(text, hint) or 401}", urls)
+    return None
+
+
+def _moved(text: str, urls: "list[str]") -> bool:
+    """Whether the answer came from another host than the one asked: a portal's redirect."""
+    return len({host_of(url) for url in urls}) > 1 and "for url (" in text
+
+
+def _unreachable(text: str, urls: "list[str]") -> "Finding | None":
+    for fragment, reason in _UNREACHABLE:
+        if fragment.lower() in text.lower():
+            return Finding(OUTAGE, UNREACHABLE, reason, urls)
+    return None
+
+
+def _suspect(text: str, urls: "list[str]") -> "Finding | None":
+    for fragment, reason in _SUSPECTS:
+        if fragment in text:
+            return Finding(SUSPECT, NOT_FOUND, reason, urls)
+    return None
+
+
+def _answer(text: str, urls: "list[str]") -> Finding:
+    if "No solution found" in text:
+        return Finding(ANSWER, NOT_FOUND, "no release fits the request", urls)
+    if "Failed to build" in text or "Build backend" in text:
+        return Finding(ANSWER, INTEGRITY, "a package could not be built", urls)
+    return Finding(ANSWER, NOT_FOUND, "uv refused the request", urls)
+
+
+def _after(text: str, mark: str) -> str:
+    at = text.find(mark)
+    return text[at + len(mark) : at + len(mark) + 3] if at >= 0 else ""
+
+
+def addresses(text: str) -> "list[str]":
+    """Every http address in `text`, in order, once; without credentials, query or fragment."""
+    found: list[str] = []
+    for scheme in ("https://", "http://"):
+        at = text.find(scheme)
+        while at >= 0:
+            end = at + len(scheme)
+            while end < len(text) and text[end] not in " \t`'\"()<>,;?#":
+                end += 1
+            url = text[at:end].rstrip(".:")
+            authority = url[len(scheme) :].split("/", 1)[0]
+            if "@" in authority:
+                url = url.replace(authority, authority.rpartition("@")[2], 1)
+            if authority and url not in found:
+                found.append(url)
+            at = text.find(scheme, end)
+    return sorted(found, key=lambda url: text.find(url.split("://", 1)[1]))
+
+
+def host_of(url: str) -> str:
+    """`name:port` of an address."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.split("/", 1)[0].rpartition("@")[2].lower()
+    if not authority:
+        return ""
+    has_port = ":" in authority.rpartition("]")[2]
+    return authority if has_port else f"{authority}:{80 if scheme == 'http' else 443}"

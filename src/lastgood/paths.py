@@ -1,0 +1,75 @@
+"""Where the state lives, and whether it may be trusted. Names only: no file is written here.
+
+    cards/<name>               launch cards, derived from the records
+    records/<id>.json          the records; each written under records/<id>.lock
+    generations/<id>/          retained environments; .staging-* while one is made, .trash-* while one is removed
+    hosts/<host>               breaker state of one host and port
+    notices/<id>               a line that the next run has still to say
+    events.jsonl               history
+"""
+
+import os
+
+from lastgood.errors import StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PARTS = ("cards", "records", "generations", "hosts", "notices")
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
+_OTHERS_MAY_WRITE = 0o022
+
+
+def user_home(environ: "Mapping[str, str]") -> str:
+    """The user's home directory."""
+    return environ.get("HOME") or os.path.expanduser("~")
+
+
+def default_home(environ: "Mapping[str, str]") -> str:
+    """The user data directory (XDG Base Directory specification; macOS: Application Support), never a cache directory."""
+    if os.sys.platform == "darwin":  # type: ignore[attr-defined]
+        return os.path.join(user_home(environ), "Library", "Application Support", "lastgood")
+    data = environ.get("XDG_DATA_HOME", "")
+    if not data.startswith("/"):  # the specification: a relative path is invalid and ignored
+        data = os.path.join(user_home(environ), ".local", "share")
+    return os.path.join(data, "lastgood")
+
+
+def home(environ: "Mapping[str, str]") -> str:
+    """LASTGOOD_HOME, made absolute, or the default."""
+    named = environ.get("LASTGOOD_HOME")
+    return os.path.abspath(os.path.expanduser(named)) if named else default_home(environ)
+
+
+def trusted(path: str) -> bool:
+    """Whether `path` is a home to run from: it names what gets executed.
+
+    False when there is none yet. Raises StateError where it is a file, someone else's, or writable by others.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError as error:
+        raise StateError(f"`{path}` cannot be the home of lastgood: a part of the path is a file", fatal=True) from error
+    except OSError as error:
+        raise StateError(f"`{path}` cannot be the home of lastgood: {(error.strerror or '').lower()}") from error
+    if found.st_mode & 0o170000 != 0o040000:
+        raise StateError(f"`{path}` cannot be the home of lastgood: it is a file", "set `LASTGOOD_HOME` to a directory", fatal=True)
+    if found.st_uid != os.geteuid():
+        raise StateError(f"`{path}` belongs to user {found.st_uid}, not to you: it names what gets executed")
+    if found.st_mode & _OTHERS_MAY_WRITE:
+        raise StateError(f"`{path}` can be written by others: it names what gets executed", f"chmod go-w {path}")
+    return True
+
+
+def plain(name: str) -> bool:
+    """Whether `name` is one file name made of harmless characters: state must not lead outside the home."""
+    return 0 < len(name) < 200 and name[0] != "." and all(c in _SAFE for c in name)
+
+
+def slug(text: str) -> str:
+    """A harmless file name that still tells `text` to a person; not unique by itself."""
+    kept = "".join(c if c in _SAFE else "-" for c in text.lower()).strip("-._")
+    return kept[:60] or "tool"

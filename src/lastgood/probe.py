@@ -1,0 +1,124 @@
+"""Ask an address itself, once and briefly: the only importer of httpx.
+
+For what uv reports as an answer but may be an outage: a login page instead of an index, a wheel that was cut on its way. Proxies,
+certificates and netrc are those of the environment, as uv has them.
+"""
+
+import os
+import ssl
+
+import httpx
+
+from lastgood import outage
+from lastgood.outage import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SECONDS = 2.0
+_MOST_ADDRESSES = 4
+_MOST_BYTES = 32 << 20
+_PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+_FILES = (".whl", ".tar.gz", ".zip", ".metadata")
+PORTAL = "web page instead of an index"
+
+
+def ask(urls: "Iterable[str]", environ: "Mapping[str, str]") -> "Finding | None":
+    """The first thing that is wrong with `urls`, as an outage; None where all of them answer as an index should."""
+    with client(environ) as asking:
+        for url in list(urls)[:_MOST_ADDRESSES]:
+            wrong = _wrong(asking, url)
+            if wrong is not None:
+                return wrong
+    return None
+
+
+def client(environ: "Mapping[str, str]", seconds: float = _SECONDS) -> httpx.Client:
+    """An HTTP client with the certificates that uv would use; redirects are followed, since uv follows them."""
+    return httpx.Client(timeout=seconds, follow_redirects=True, verify=_certificates(environ), headers={"Accept": _PAGE_ACCEPT})
+
+
+def _certificates(environ: "Mapping[str, str]") -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    file, directory = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")
+    file = file if file and os.path.isfile(file) else None
+    directory = directory if directory and os.path.isdir(directory) else None
+    if file or directory:
+        context.load_verify_locations(file, directory)
+    return context
+
+
+def _wrong(asking: httpx.Client, url: str) -> "Finding | None":
+    try:
+        with asking.stream("GET", url) as answer:
+            return _wrong_answer(url, answer)
+    except httpx.TimeoutException:
+        return Finding(outage.OUTAGE, outage.UNREACHABLE, "timed out", [url])
+    except httpx.RemoteProtocolError:
+        return Finding(outage.OUTAGE, outage.UNREACHABLE, "answer cut short", [url])
+    except httpx.TransportError as error:
+        reason = outage.judge(str(error)).reason if "refused" in str(error) else "no connection"
+        return Finding(outage.OUTAGE, outage.UNREACHABLE, reason, [url])
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None  # an address that httpx does not understand proves nothing
+
+
+def _wrong_answer(url: str, answer: httpx.Response) -> "Finding | None":
+    code = answer.status_code
+    if code >= 500 or code in (408, 429):  # noqa: PLR2004 (RFC 9110)
+        return Finding(outage.OUTAGE, outage.SERVER_ERROR, f"HTTP {code}", [url])
+    moved = outage.host_of(str(answer.url)) != outage.host_of(url)
+    if code >= 400:  # noqa: PLR2004
+        return _portal(url) if moved else None
+    body = _body(answer)
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if url.endswith(_FILES):
+        return _wrong_file(url, body, kind, answer)
+    if kind == "application/vnd.pypi.simple.v1+json":
+        return None if _is_json(body) else _portal(url)
+    return None if _lists_files(body) else _portal(url)
+
+
+def _body(answer: httpx.Response) -> bytes:
+    body = b""
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > _MOST_BYTES:
+            break
+    return body
+
+
+def _wrong_file(url: str, body: bytes, kind: str, answer: httpx.Response) -> "Finding | None":
+    if kind == "text/html" or body.lstrip()[:1] == b"<":
+        return _portal(url)
+    if url.endswith((".whl", ".zip")) and len(body) <= _MOST_BYTES and not _is_whole_zip(body):
+        return Finding(outage.OUTAGE, outage.UNREACHABLE, "answer cut short", [url])
+    if url.endswith(".metadata") and not body.startswith((b"Metadata-Version", b"metadata-version")):
+        return _portal(url)
+    return None
+
+
+def _is_whole_zip(body: bytes) -> bool:
+    return body.startswith(b"PK") and b"PK\x05\x06" in body[-66000:]
+
+
+def _is_json(body: bytes) -> bool:
+    import json
+
+    try:
+        return isinstance(json.loads(body).get("files"), list)
+    except (ValueError, AttributeError):
+        return False
+
+
+def _lists_files(body: bytes) -> bool:
+    """Whether an HTML page can be a simple index page (PEP 503): it links to files, or says what it is, or is bare."""
+    text = body.decode("utf-8", "replace").lower()
+    if "pypi:repository-version" in text or ".whl" in text or ".tar.gz" in text or ".zip" in text:
+        return True
+    return not text.strip() or not any(mark in text for mark in ("<form", "<input", "<script", "login", "sign in", "\ufffd"))
+
+
+def _portal(url: str) -> Finding:
+    return Finding(outage.OUTAGE, outage.NOT_AN_INDEX, PORTAL, [url])

@@ -1,0 +1,254 @@
+"""Configuration: `[tool.lastgood]` of a project, a lastgood.toml, the user's own file; the only importer of tomllib.
+
+Precedence, weakest first: default, user file, project file, the tool's own entry in the table, environment, flag. Every value knows where
+it came from. Unknown keys are an error with a suggestion.
+"""
+
+import os
+import tomllib
+
+from lastgood import paths, request, settings
+from lastgood.errors import SettingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_ENTRY_TEXTS = ("version", "from", "python")
+_ENTRY_LISTS = ("with", "extras", "check")
+_FILE_KEYS = tuple(setting.key for setting in settings.SETTINGS if setting.key)
+_ENTRY_KEYS = (*_ENTRY_TEXTS, *_ENTRY_LISTS, *_FILE_KEYS)
+
+
+class Entry:
+    """One tool of the table: what its request gets where the command line says nothing of it; `where` names file and key."""
+
+    __slots__ = ("check", "extras", "package", "python", "values", "version", "where", "with_")
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.version = ""
+        self.package = ""
+        self.python = ""
+        self.with_: list[str] = []
+        self.extras: list[str] = []
+        self.check: list[str] = []
+        self.values: dict[str, str] = {}
+
+
+class Configuration:
+    """What files, environment and flags say together.
+
+    texts   {setting: (text, where it came from)}   tools   {tool: Entry}   files   every file that was read or looked for
+    """
+
+    __slots__ = ("entry", "files", "texts", "tools")
+
+    def __init__(self) -> None:
+        self.texts: dict[str, tuple[str, str]] = {}
+        self.tools: dict[str, Entry] = {}
+        self.files: list[str] = []
+        self.entry: Entry | None = None
+
+    def text(self, name: str) -> str:
+        """The text of a setting."""
+        return self.texts[name][0]
+
+    def where(self, name: str) -> str:
+        """Where a setting came from."""
+        return self.texts[name][1]
+
+    def seconds(self, name: str) -> float:
+        """A duration in seconds. Raises SettingError."""
+        text, where = self.texts[name]
+        return settings.duration(text, where)
+
+    def mode(self) -> str:
+        """The mode. Raises SettingError."""
+        return settings.mode(*self.texts["mode"])
+
+    def classes(self) -> "tuple[str, ...]":
+        """The failure classes to fall back on. Raises SettingError."""
+        return settings.classes(*self.texts["fallback-on"])
+
+    def check(self) -> None:
+        """Raise SettingError where any setting cannot be used, needed now or not."""
+        self.mode()
+        self.classes()
+        for setting in settings.SETTINGS:
+            if setting.kind == "duration":
+                self.seconds(setting.name)
+
+
+def load(
+    configs: "list[str]", user_file: str, environ: "Mapping[str, str]", flags: "Mapping[str, str]", tool: str = "", base: str = ""
+) -> Configuration:
+    """Read the nearest of `configs` that speaks of lastgood, and the user's file. Raises SettingError naming file and key.
+
+    `tool` is the entry of the table that counts; paths are shown relative to `base` where they lie in it.
+    """
+    found = Configuration()
+    for setting in settings.SETTINGS:
+        found.texts[setting.name] = (setting.default, "default")
+    found.files.append(user_file)
+    _take(found, _read(user_file, base), _shown(user_file, base))
+    for path in configs:
+        if _left_by_anyone(path):
+            continue
+        found.files.append(path)
+        section = _read(path, base)
+        if section is not None:
+            _take(found, section, _shown(path, base))
+            break
+    found.entry = found.tools.get(tool)
+    if found.entry is not None:
+        for name, text in found.entry.values.items():
+            found.texts[name] = (text, f"`{name}` in {found.entry.where}")
+    for setting in settings.SETTINGS:
+        if setting.env in environ and environ[setting.env]:
+            found.texts[setting.name] = (environ[setting.env], setting.env)
+        if setting.name in flags:
+            found.texts[setting.name] = (flags[setting.name], setting.flag)
+    found.check()
+    return found
+
+
+def _left_by_anyone(path: str) -> bool:
+    """Whether a file lies where any user may leave one for others (a shared /tmp): its `check` would be run."""
+    try:
+        place, file = os.stat(os.path.dirname(path)), os.stat(path)
+    except OSError:
+        return True
+    return bool(place.st_mode & 0o002) and file.st_uid not in (os.geteuid(), 0)
+
+
+def _shown(path: str, base: str) -> str:
+    return os.path.relpath(path, base) if base and os.path.dirname(path).startswith(base) else path
+
+
+def _read(path: str, base: str) -> "dict[str, Any] | None":
+    """The section of a file that speaks of lastgood, None where it has none. Raises SettingError for invalid TOML."""
+    try:
+        with open(path, "rb") as file:
+            data = tomllib.load(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingError(f"`{_shown(path, base)}` cannot be read: {(error.strerror or '').lower()}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{_shown(path, base)}{_position(str(error))}") from error
+    if os.path.basename(path) != "pyproject.toml":
+        return data
+    section = data.get("tool", {})
+    section = section.get("lastgood") if isinstance(section, dict) else None
+    if section is not None and not isinstance(section, dict):
+        raise SettingError(f"{_shown(path, base)}: `tool.lastgood` is no table")
+    return section
+
+
+def _position(message: str) -> str:
+    said, mark, place = message.rpartition(" (at line ")
+    if not mark:
+        return f": invalid TOML: {message}"
+    line, _, column = place.rstrip(")").partition(", column ")
+    return f":{line}:{column}: invalid TOML: {said[:1].lower()}{said[1:]}"
+
+
+def _take(found: Configuration, section: "dict[str, Any] | None", shown: str) -> None:
+    if section is None:
+        return
+    title = f"[tool.lastgood] of {shown}" if shown.endswith("pyproject.toml") else shown
+    for key, value in section.items():
+        if key == "tools":
+            _take_tools(found, value, shown)
+        elif key in _FILE_KEYS:
+            found.texts[key] = (_setting_text(key, value, shown), f"`{key}` in {title}")
+        else:
+            hint = settings.suggestion(key, (*_FILE_KEYS, "tools"))
+            raise SettingError(f"{shown}: unknown key `{key}` in [tool.lastgood]{hint}")
+
+
+def _setting_text(key: str, value: object, shown: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and key in ("max-age", "patience", "stale-max"):
+        return str(value)
+    if isinstance(value, list) and key == "fallback-on" and all(isinstance(word, str) for word in value):
+        return ",".join(value)
+    raise SettingError(f"{shown}: invalid `{key}` `{value}`: expected {'a list of words' if key == 'fallback-on' else 'text'}")
+
+
+def _take_tools(found: Configuration, table: object, shown: str) -> None:
+    if not isinstance(table, dict):
+        raise SettingError(f"{shown}: `tools` is no table")
+    for tool, value in table.items():
+        where = f"[tool.lastgood.tools] of {shown}"
+        if not paths.plain(tool.lower()):
+            raise SettingError(f"{shown}: `{tool}` in [tool.lastgood.tools] is no name of a tool")
+        entry = Entry(f"`{tool}` in {where}")
+        if isinstance(value, str):
+            entry.version = _specifier(value, tool, shown)
+        elif isinstance(value, dict):
+            _take_entry(entry, value, tool, shown)
+        else:
+            raise SettingError(f"{shown}: invalid `{tool}` in [tool.lastgood.tools]: expected a version specifier or a table")
+        found.tools[tool] = entry
+
+
+def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) -> None:
+    title = f"`{tool}` in [tool.lastgood.tools]"
+    for key, value in table.items():
+        if key not in _ENTRY_KEYS:
+            raise SettingError(f"{shown}: unknown key `{key}` of {title}{settings.suggestion(key, _ENTRY_KEYS)}")
+        if key in _ENTRY_TEXTS and not isinstance(value, str):
+            raise SettingError(f"{shown}: invalid `{key}` of {title}: expected text")
+        if key in _ENTRY_LISTS and not (isinstance(value, list) and all(isinstance(word, str) for word in value)):
+            raise SettingError(f"{shown}: invalid `{key}` of {title}: expected a list of words")
+        if key in _FILE_KEYS:
+            entry.values[key] = _setting_text(key, value, shown)
+    entry.version = _specifier(table.get("version", "*"), tool, shown)
+    entry.package = table.get("from", "")
+    entry.python = table.get("python", "")
+    entry.with_ = list(table.get("with", []))
+    entry.extras = list(table.get("extras", []))
+    entry.check = list(table.get("check", []))
+    if entry.package:
+        try:
+            request.target(entry.package)
+        except request.Handover as refusal:
+            raise SettingError(f"{shown}: invalid `from` of {title}: {refusal.reason}") from refusal
+
+
+def _specifier(text: str, tool: str, shown: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # only a table with versions needs it
+
+    if text.strip() in ("", "*"):
+        return ""
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier as error:
+        hint = f"; did you mean `=={text.strip()}`?" if text.strip()[:1].isdigit() else ""
+        raise SettingError(
+            f"{shown}: `{tool}` in [tool.lastgood.tools] is `{text}`, which is no version specifier like `>=1.2,<2`{hint}"
+        ) from error
+    return text.strip()
+
+
+def uv_index_urls(files: "list[str]") -> "list[str]":
+    """The index addresses in uv's configuration files; a file that cannot be read is uv's to complain about."""
+    urls: list[str] = []
+    for path in files:
+        try:
+            with open(path, "rb") as file:
+                data = tomllib.load(file)
+        except (OSError, ValueError):
+            continue
+        values: list[object] = [data.get("index-url"), *_listed(data.get("extra-index-url")), *_listed(data.get("find-links"))]
+        values += [index.get("url") for index in _listed(data.get("index")) if isinstance(index, dict)]
+        urls += [value for value in values if isinstance(value, str)]
+    return urls
+
+
+def _listed(value: object) -> "list[Any]":
+    return value if isinstance(value, list) else []

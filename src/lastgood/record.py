@@ -1,0 +1,288 @@
+"""The last-known-good record of one request: JSON, written only under the record's lock, by temporary file, fsync and rename.
+
+Also the card that is derived from it. A record that is damaged is set aside under a dated name and rebuilt from the manifests that every
+generation carries; one of a newer format is left alone.
+"""
+
+import json
+import os
+import time
+
+from lastgood import generations, paths
+from lastgood.errors import Damage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMAT = 1
+HEADER = "lastgood record"
+KEPT = 3
+"""How many generations a record names by itself: the current one, the one before, and one more."""
+
+
+class NewerFormat(Exception):  # noqa: N818 (what was found)
+    """The record was written by a newer lastgood; `args[0]` is its format."""
+
+
+class Generation:
+    """One retained environment, as a record names it.
+
+    id          its directory in the store       version     the tool's own version
+    dists       {name: version} of everything    digest      what was resolved, as text
+    python      its interpreter's version        base        (size, mtime in ns) of that interpreter
+    uv          the value of UV it was made with open_files  whether uv raises the limit of open files
+    source      uv's environment it was cloned from          kept        when (seconds since the epoch)
+    commands    {command: [launch, file, size of the file]} that were checked
+    """
+
+    __slots__ = ("base", "commands", "digest", "dists", "id", "kept", "open_files", "python", "source", "uv", "version")
+
+    def __init__(self, **fields: "Any") -> None:
+        self.id: str = _text(fields["id"])
+        self.version: str = _text(fields["version"])
+        self.dists: dict[str, str] = _texts(fields["dists"])
+        self.digest: str = _text(fields["digest"])
+        self.python: str = _text(fields["python"])
+        self.base: tuple[int, int] = (int(fields["base"][0]), int(fields["base"][1]))
+        self.uv: str = _text(fields["uv"])
+        self.open_files = bool(fields["open_files"])
+        self.source: str = _text(fields["source"])
+        self.kept = float(fields["kept"])
+        self.commands: dict[str, tuple[str, str, int]] = {
+            _text(name): (_text(how[0]), _text(how[1]), int(how[2])) for name, how in dict(fields["commands"]).items()
+        }
+        if not paths.plain(self.id):
+            raise ValueError(f"`{self.id}` is no name of a generation")
+
+    def data(self) -> "dict[str, Any]":
+        """The generation as JSON holds it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Record:
+    """The last known good of one request.
+
+    id           names the file           request   the fields of the request, for people and near matches
+    tool         as the user calls it     asked     when the index last answered (0: never)
+    generations  newest first; `current` is the id of the one that runs
+    held         whether refreshes leave `current` alone
+    refused      [{version, digest, error, at, by}]: what is not taken again
+    hosts        the hosts that failures or settings named
+    last         {at, outcome, kind, reason, words, status} of the last refresh
+    """
+
+    __slots__ = ("asked", "current", "generations", "held", "hosts", "id", "last", "refused", "request", "tool")
+
+    def __init__(self, identity: str, request: "dict[str, Any]", tool: str) -> None:
+        self.id = identity
+        self.request = request
+        self.tool = tool
+        self.asked = 0.0
+        self.generations: list[Generation] = []
+        self.current = ""
+        self.held = False
+        self.refused: list[dict[str, Any]] = []
+        self.hosts: list[str] = []
+        self.last: dict[str, Any] = {}
+
+    def generation(self, identity: str = "") -> "Generation | None":
+        """The generation called `identity`, or the current one."""
+        wanted = identity or self.current
+        return next((one for one in self.generations if one.id == wanted), None)
+
+    def forget(self, identity: str) -> None:
+        """Drop a generation that cannot run; the index has to be asked again."""
+        self.generations = [one for one in self.generations if one.id != identity]
+        if self.current == identity:
+            self.current = self.generations[0].id if self.generations else ""
+        self.asked = 0.0
+
+    def refuses(self, digest: str, version: str) -> "dict[str, Any] | None":
+        """Why what was resolved is not taken: refused as it is, or a version that was rolled back from."""
+        for one in self.refused:
+            if one["digest"] == digest or (one["by"] == "rollback" and one["version"] and not _newer(version, one["version"])):
+                return one
+        return None
+
+    def usable(self, home: str) -> "Generation | None":
+        """The best generation that still stands: the current one, else the newest of the others."""
+        current = self.generation()
+        for one in [*([current] if current else []), *self.generations]:
+            if generations.exists(home, one.id):
+                return one
+        return None
+
+
+def _newer(version: str, than: str) -> bool:
+    from packaging.version import InvalidVersion, Version  # only a rolled-back record compares versions
+
+    try:
+        return Version(version) > Version(than)
+    except InvalidVersion:
+        return version != than
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _texts(value: object) -> "dict[str, str]":
+    return {_text(key): _text(item) for key, item in dict(value).items()}  # type: ignore[call-overload]
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def file_of(home: str, identity: str) -> str:
+    """The file of the record called `identity`."""
+    return f"{home}/records/{identity}.json"
+
+
+def lock_of(home: str, identity: str) -> str:
+    """The lock file of the record called `identity`."""
+    return f"{home}/records/{identity}.lock"
+
+
+def parse(text: str) -> Record:
+    """The record in `text`. Raises Damage where it is not one, NewerFormat where it is of a newer format."""
+    try:
+        data = json.loads(text)
+        if data["is"] != HEADER:
+            raise Damage("not a record")
+        if int(data["format"]) > FORMAT:
+            raise NewerFormat(int(data["format"]))
+        record = Record(_text(data["id"]), dict(data["request"]), _text(data["tool"]))
+        record.asked = float(data["asked"])
+        record.current = _text(data["current"])
+        record.held = bool(data["held"])
+        record.generations = [Generation(**one) for one in data["generations"]]
+        record.refused = [
+            {"version": _text(one["version"]), "digest": _text(one["digest"]), "error": _text(one["error"]), "at": float(one["at"]), "by": _text(one["by"])}
+            for one in data["refused"]
+        ]
+        record.hosts = [_text(host) for host in data["hosts"]]
+        record.last = dict(data["last"])
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise Damage(f"{type(error).__name__}: {error}") from error
+    return record
+
+
+def text_of(record: Record) -> str:
+    """The record as JSON."""
+    data = {"is": HEADER, "format": FORMAT}
+    data.update({name: getattr(record, name) for name in record.__slots__ if name != "generations"})
+    data["generations"] = [one.data() for one in record.generations]  # type: ignore[assignment]
+    return json.dumps(data, indent=1, sort_keys=True) + "\n"
+
+
+def load(home: str, identity: str) -> "Record | None":
+    """The record called `identity`; None where there is none. Raises Damage, NewerFormat, OSError."""
+    try:
+        with open(file_of(home, identity), encoding="utf-8") as file:
+            record = parse(file.read())
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise Damage("not text") from error
+    if record.id != identity:
+        raise Damage("another request's record")
+    return record
+
+
+def save(home: str, record: Record) -> None:
+    """Replace the record's file. The caller holds its lock."""
+    write(file_of(home, record.id), text_of(record))
+
+
+def write(path: str, text: str, *, durable: bool = True) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename. Raises OSError and then leaves nothing behind.
+
+    What is derived and carries its own end mark need not be `durable`: it is made again.
+    """
+    aside = f"{path}.{os.getpid()}.new"
+    try:
+        with open(aside, "w", encoding="utf-8", errors="surrogateescape", opener=_private) as file:
+            file.write(text)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        now = time.time_ns()
+        os.utime(aside, ns=(now, now))  # a card stamps this file: two writes within one tick of the file system must differ
+        os.replace(aside, path)
+    except BaseException:
+        if os.path.lexists(aside):
+            os.unlink(aside)
+        raise
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def set_aside(home: str, identity: str) -> str:
+    """Move a damaged record out of the way under a dated name; that name, "" where it cannot be moved."""
+    name = f"{identity}.json.bad-{time.strftime('%Y%m%dT%H%M%S')}"
+    try:
+        os.replace(file_of(home, identity), f"{home}/records/{name}")
+    except OSError:
+        return ""
+    return name
+
+
+def recover(home: str, identity: str, slug: str) -> "tuple[Record | None, str]":
+    """The record, rebuilt from what is retained where its file is damaged or gone; and the name a damaged one was set aside under.
+
+    Raises NewerFormat. A file that cannot be read at all (permissions) counts as damaged and stays where it is.
+    """
+    try:
+        found = load(home, identity)
+    except Damage:
+        return rebuild(home, identity, slug), set_aside(home, identity)
+    except OSError:
+        return rebuild(home, identity, slug), ""
+    return (found, "") if found is not None else (rebuild(home, identity, slug), "")
+
+
+def rebuild(home: str, identity: str, slug: str) -> "Record | None":
+    """A record made anew from the manifests of the generations that belong to it; None where there are none.
+
+    `asked` is 0: when the index was last asked is not known, so the next run is a stale one.
+    """
+    found: list[tuple[Generation, dict[str, Any]]] = []
+    try:
+        names = [name for name in os.listdir(home + "/generations") if name.startswith(slug)]
+    except OSError:
+        return None
+    for name in names:
+        try:
+            with open(f"{home}/generations/{name}/{generations.MANIFEST}", encoding="utf-8") as file:
+                data = json.load(file)
+            if data["record"] == identity:
+                found.append((Generation(**{**data["generation"], "id": name}), data))
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            continue  # a generation without a readable manifest cannot say whose it is
+    if not found:
+        return None
+    found.sort(key=lambda pair: pair[0].kept, reverse=True)
+    record = Record(identity, found[0][1]["request"], found[0][1]["tool"])
+    record.generations = [one for one, _ in found][:KEPT]
+    record.current = found[0][0].id
+    return record
+
+
+def write_manifest(place: str, record: Record, generation: Generation) -> None:
+    """Leave in a staged environment what a lost record is rebuilt from."""
+    data = {"record": record.id, "request": record.request, "tool": record.tool, "generation": generation.data()}
+    write(f"{place}/{generations.MANIFEST}", json.dumps(data, indent=1, sort_keys=True) + "\n")
+
+
+def identities(home: str, prefix: str = "") -> "list[str]":
+    """The ids of all records whose id starts with `prefix`, sorted."""
+    try:
+        names = os.listdir(home + "/records")
+    except OSError:
+        return []
+    return sorted(name[: -len(".json")] for name in names if name.endswith(".json") and name.startswith(prefix))

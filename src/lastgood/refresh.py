@@ -1,0 +1,516 @@
+"""A refresh: ask uvx to resolve and build anew, check the result, retain it, write record and card. It never starts the tool.
+
+Seven steps, each a function: take_lock, materialise, name_failure, check, retain, write_record, write_card.
+"""
+
+import os
+import time
+
+from lastgood import breaker, generations, locks, outage, paths, surroundings, uv
+from lastgood import card as cards
+from lastgood.errors import LastgoodError
+from lastgood.request import without_credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from lastgood.identity import Request
+    from lastgood.outage import Finding
+    from lastgood.record import Generation, Record
+    from lastgood.scene import Scene
+
+NEW, UNCHANGED, REFUSED = "new", "unchanged", "refused"
+OUTAGE, ANSWER, LOCAL = "outage", "answer", "local"
+KINDS = (NEW, UNCHANGED, REFUSED, OUTAGE, ANSWER, LOCAL)
+_HASTY_REASONS = ("connection refused", "DNS lookup failed", "timed out", "network is unreachable", "no route to host")
+
+
+class Outcome:
+    """What a refresh came to.
+
+    kind      one of KINDS          reason   in words, for people
+    finding   of a failed one       status   uv's exit status, `words` what uv said and nobody has seen yet
+    version   the tool's version that was built, or refused
+    """
+
+    __slots__ = ("finding", "kind", "reason", "status", "version", "words")
+
+    def __init__(self, kind: str, reason: str = "", finding: "Finding | None" = None, *, version: str = "") -> None:
+        self.kind = kind
+        self.reason = reason
+        self.finding = finding
+        self.version = version
+        self.status = 0
+        self.words = b""
+
+    @property
+    def good(self) -> bool:
+        """Whether the index answered with something that runs, or with what is kept already."""
+        return self.kind in (NEW, UNCHANGED)
+
+
+class Job:
+    """One refresh to do, for one scene.
+
+    request   what is asked for; taken from the scene when it is first needed, so that uvx works meanwhile
+    options, source   what uvx gets: known from the card before the request is
+    record    what is kept; None where nothing is or nobody has looked yet (`looked`)
+    shown     whether uv's progress belongs on the terminal
+    patience  seconds that someone waits while something good is kept; None where nothing is
+    early     told the outcome as soon as it is certain, before record and card are written; says whether anyone heard it
+    heard     whether whoever waits has been told, so that no notice needs to be left
+    offline   whether uv may only use its cache
+    """
+
+    __slots__ = (
+        "_request",
+        "early",
+        "environ",
+        "heard",
+        "home",
+        "known_source",
+        "looked",
+        "offline",
+        "options",
+        "patience",
+        "record",
+        "scene",
+        "shown",
+        "source",
+    )
+
+    def __init__(self, scene: "Scene", request: "Request | None" = None) -> None:
+        self.scene = scene
+        self.home = scene.home
+        # the working directory is the one that these name already
+        self.environ = {name: value for name, value in scene.environ.items() if name not in ("UV_WORKING_DIR", "UV_WORKING_DIRECTORY")}
+        self.record: Record | None = None
+        self.looked = False
+        self.shown = False
+        self.patience: float | None = None
+        self.early: Callable[[Outcome], bool] | None = None
+        self.heard = False
+        self.known_source = ""
+        self.offline = False
+        self._request = request
+        self.options: list[str] = request.options if request is not None else []
+        self.source = request.source if request is not None else ""
+
+    @property
+    def request(self) -> "Request":
+        """The request. Raises what `identity.identify` raises."""
+        if self._request is None:
+            from lastgood import identity
+
+            self._request = identity.identify(self.scene)
+        return self._request
+
+    def look_up(self) -> None:
+        """Read the record, where nobody has yet."""
+        if not self.looked:
+            from lastgood import record as records
+
+            self.record = records.recover(self.home, self.request.id, self.request.slug)[0]
+            self.looked = True
+
+    def tell(self, outcome: Outcome) -> None:
+        """Tell whoever waits, once."""
+        if self.early is not None:
+            self.heard = self.early(outcome) or self.heard
+            self.early = None
+
+
+def replay(last: "dict[str, Any]") -> Outcome:
+    """The outcome of another process's refresh, as its record tells it: whoever waited for it need not ask again."""
+    kind, reason = str(last.get("outcome", "")), str(last.get("reason", ""))
+    outcome = Outcome(kind, reason, outage.Finding(kind, str(last.get("class", "")), reason, outage.addresses(str(last.get("words", "")))))
+    outcome.status = int(last.get("status", 1))
+    outcome.words = str(last.get("words", "")).encode()
+    return outcome
+
+
+def take_lock(home: str, identity: str, timeout: float) -> "locks.Claim | locks.hold":
+    """The first step: the request's lock, at once or after waiting. Raises locks.Busy, locks.LockTrouble."""
+    from lastgood import record as records
+
+    path = records.lock_of(home, identity)
+    try:
+        return locks.claim(path)
+    except locks.Busy:
+        if timeout == 0:
+            raise
+        return locks.hold(path, timeout).__enter__()
+
+
+def refresh(job: Job) -> Outcome:
+    """Do a refresh; the caller holds the request's lock. Never raises for what the index, the disk or a release did."""
+    staged: list[str] = []
+    built: list[generations.Environment] = []
+    trouble: list[Exception] = []
+
+    def use(result: uv.Result) -> None:
+        try:
+            _look_at(job, result, built, staged)
+        except (OSError, generations.NotRetainable) as error:
+            trouble.append(error)
+
+    try:
+        result, finding = materialise(job, use)
+        if finding is not None:
+            return _failed(job, result, finding)
+        if trouble:
+            return _local_trouble(job, trouble[0], built)
+        return _built(job, result, built[0], staged)
+    except OSError as error:
+        return _local_trouble(job, error, built)
+    finally:
+        for place in staged:
+            generations.remove(place)
+
+
+# --- materialise and name the failure -------------------------------------------------------------------------------
+
+
+def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Result, Finding | None]":
+    """Let uvx resolve and build; the result and, where it failed, what the failure was.
+
+    Tried once more where the failure may be a passing one (a first 401, a server error) or may be uv's poisoned cache; never where
+    something that starts the tool could run, since nothing here starts it.
+    """
+    found = uv.find(job.environ)
+    options = [*job.options, *(["--offline"] if job.offline and "--offline" not in job.options else [])]
+    extra: list[str] = []
+    again = True
+    while True:
+        result = uv.materialise(
+            found,
+            [*options, *extra],
+            job.source,
+            job.environ,
+            shown=job.shown,
+            timeouts=_timeouts(job),
+            meanwhile=job.look_up,
+            use=use,
+            beat=lambda: beat(job),
+        )
+        if result.prefix and result.status == 0:
+            return result, None
+        finding = name_failure(job, result)
+        extra = _second_try(job, finding) if again and not job.offline else []
+        if not extra:
+            return result, _settled(job, result, finding)
+        again = False
+        extra = [word for word in extra if word]
+
+
+def beat(job: Job) -> None:
+    """Show those who wait for the lock that this refresh is alive."""
+    from lastgood import record as records
+
+    locks.beat(records.lock_of(job.home, job.request.id))
+
+
+def _timeouts(job: Job) -> "dict[str, str] | None":
+    """Timeouts that let uv name the host that does not answer within `patience`, instead of being cut off unheard."""
+    if job.patience is None:
+        return None
+    seconds = str(max(1, int(min(job.patience, 3600.0))))
+    return {"UV_HTTP_TIMEOUT": seconds, "UV_HTTP_CONNECT_TIMEOUT": seconds, "UV_HTTP_RETRIES": "0"}
+
+
+def name_failure(job: Job, result: uv.Result) -> "Finding":
+    """What uv's words say the failure was."""
+    finding = outage.judge(result.errors.text)
+    if result.status is None:
+        finding = outage.Finding(outage.OUTAGE, outage.UNREACHABLE, "no end in time", finding.urls)
+    if finding.verdict == outage.SUSPECT and (job.record is None or not job.record.generations):
+        return outage.Finding(outage.ANSWER, finding.kind, finding.reason, finding.urls)
+    return finding
+
+
+def _second_try(job: Job, finding: "Finding") -> "list[str]":
+    """Options for one more try ([""] for none of its own), or nothing where it would not help."""
+    if finding.verdict == outage.SUSPECT:
+        # a portal's page stays in uv's cache for its max-age, so only a refresh tells; -v names the addresses
+        name = job.request.target.name
+        return [f"--refresh-package={name}" if name else "--refresh", "-v"]
+    if finding.verdict == outage.OUTAGE and job.patience is not None and finding.reason not in _HASTY_REASONS:
+        return [""]
+    if finding.kind == outage.AUTH and finding.reason == "HTTP 401":
+        return [""]  # a keyring may know only at the second request (uv issue 3205)
+    return []
+
+
+def _settled(job: Job, result: uv.Result, finding: "Finding") -> "Finding":
+    """A suspect judged by asking the addresses that uv named, once, briefly."""
+    if finding.verdict != outage.SUSPECT:
+        return finding
+    from lastgood import probe  # httpx takes longer to import than uv takes to fail
+
+    wrong = probe.ask(outage.addresses(result.errors.text), job.environ)
+    return wrong or outage.Finding(outage.ANSWER, finding.kind, finding.reason, finding.urls)
+
+
+def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
+    if finding.verdict == outage.LOCAL:
+        kind = LOCAL
+    elif finding.kind in job.request.fallback_on:
+        kind = OUTAGE
+    else:
+        kind = ANSWER
+    outcome = Outcome(kind, finding.reason, finding)
+    outcome.status = 1 if result.status is None else result.status
+    outcome.words = result.errors.withheld
+    if kind == OUTAGE and not job.offline:
+        for host in _hosts_of(job, finding):
+            breaker.trip(job.home, host, finding.reason, time.time())
+    job.tell(outcome)
+    write_record(job, outcome, None)
+    return outcome
+
+
+def _hosts_of(job: Job, finding: "Finding") -> "list[str]":
+    if finding.host:
+        return [finding.host]
+    known = [*(job.record.hosts if job.record else []), *job.request.hosts]
+    return known[:1] or [job.request.id]
+
+
+# --- look, check, retain --------------------------------------------------------------------------------------------
+
+
+def _look_at(job: Job, result: uv.Result, built: "list[generations.Environment]", staged: "list[str]") -> None:
+    """While the child keeps uv's cache locked: tell an unchanged environment early, clone a new one."""
+    if job.known_source and result.prefix == job.known_source:
+        job.tell(Outcome(UNCHANGED))
+    environment = generations.Environment(result.prefix)
+    built.append(environment)
+    if not _is_known(job, environment):
+        staged.append(generations.stage(job.home, environment, job.request.slug))
+
+
+def _is_known(job: Job, environment: generations.Environment) -> bool:
+    """Whether what was built is what runs already, or what is not to run."""
+    record = job.record
+    if record is None:
+        return False
+    current = record.generation()
+    if current is not None and generations.exists(job.home, current.id):
+        if record.held or current.digest == environment.digest:
+            return True
+        return record.refuses(environment.digest, _version(job, environment)) is not None
+    return False
+
+
+def _version(job: Job, environment: generations.Environment) -> str:
+    name = job.request.target.name or generations.direct_name(environment)
+    return environment.dists.get(name, "")
+
+
+def _built(job: Job, result: uv.Result, environment: generations.Environment, staged: "list[str]") -> Outcome:
+    version = _version(job, environment)
+    if not job.request.command:
+        job.request.command = job.request.tool = generations.direct_name(environment)
+    if not staged:
+        outcome = Outcome(UNCHANGED, version=version)
+        current = job.record.generation() if job.record is not None else None
+        if current is not None and current.digest == environment.digest:
+            current.source, current.uv = environment.root, result.uv
+        write_record(job, outcome, None)
+        return outcome
+    kept = describe(job, result, environment, staged[0], version)
+    try:
+        check(job, staged[0], kept)
+    except generations.Refused as error:
+        outcome = Outcome(REFUSED, str(error), version=version)
+        job.tell(outcome)
+        write_record(job, outcome, kept)
+        return outcome
+    retain(job, staged, kept)
+    outcome = Outcome(NEW, version=version)
+    write_record(job, outcome, kept)
+    return outcome
+
+
+def describe(job: Job, result: uv.Result, environment: generations.Environment, place: str, version: str) -> "Generation":
+    """What the record will say of a staged environment. Raises OSError where its interpreter is gone."""
+    import resource
+
+    from lastgood import record as records
+
+    return records.Generation(
+        id="new",
+        version=version,
+        dists=environment.dists,
+        digest=environment.digest,
+        python=environment.python,
+        base=generations.interpreter_stamp(place),
+        uv=result.uv,
+        open_files=result.open_files > resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        source=environment.root,
+        kept=time.time(),
+        commands={},
+    )
+
+
+def check(job: Job, place: str, kept: "Generation") -> None:
+    """The command is there and what it imports imports; enters it into `kept`. Raises Refused.
+
+    A command that the environment does not provide is not a broken release: uvx says so better.
+    """
+    request = job.request
+    found = generations.command(place, request.command, searched=request.searched)
+    if found is None:
+        return
+    generations.check(place, found, request.check, job.environ)
+    size = os.stat(f"{place}/{found.file}").st_size if found.file else 0
+    kept.commands[request.command] = (found.launch, found.file, size)
+
+
+def retain(job: Job, staged: "list[str]", kept: "Generation") -> None:
+    """Give a checked environment its place in the store, with the manifest that a lost record is rebuilt from."""
+    from lastgood import record as records
+
+    if job.record is None:
+        job.record = records.Record(job.request.id, job.request.fields, job.request.tool)
+    records.write_manifest(staged[0], job.record, kept)
+    name = paths.slug(f"{job.request.slug}-{kept.version}") if kept.version else job.request.slug
+    kept.id = generations.keep(job.home, staged.pop(), name)
+
+
+# --- record and card ------------------------------------------------------------------------------------------------
+
+
+def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
+    """Write down what happened, then the card that follows from it."""
+    from lastgood import history
+    from lastgood import record as records
+
+    if job.record is None:
+        if outcome.kind not in (REFUSED, OUTAGE, ANSWER):
+            return
+        job.record = records.Record(job.request.id, job.request.fields, job.request.tool)
+    record, now = job.record, time.time()
+    before = record.generation()
+    _remember(job, record, outcome, kept, now)
+    records.save(job.home, record)
+    notice = _notice(job, record, outcome, kept)
+    if notice:
+        records.write(f"{job.home}/notices/{record.id}", notice)
+    elif outcome.kind == NEW and os.path.exists(f"{job.home}/notices/{record.id}"):
+        os.unlink(f"{job.home}/notices/{record.id}")
+    write_card(job)
+    if outcome.kind != UNCHANGED:
+        history.note(
+            job.home,
+            outcome.kind,
+            tool=record.tool,
+            record=record.id,
+            version=outcome.version,
+            before=before.version if before else "",
+            reason=outcome.reason,
+            host=outcome.finding.host if outcome.finding else "",
+        )
+    if outcome.kind in (NEW, UNCHANGED, REFUSED) and not job.offline:
+        for ended in breaker.close(job.home, [*record.hosts, *job.request.hosts, record.id]):
+            history.note(job.home, "recovered", host=ended.host, since=ended.since, reason=ended.reason)
+
+
+def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None", now: float) -> None:
+    finding = outcome.finding
+    named = [finding.host] if finding is not None and finding.host and outcome.kind == OUTAGE else []
+    record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
+    record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
+    if outcome.kind in (OUTAGE, ANSWER, LOCAL):
+        record.last["words"] = outcome.words.decode("utf-8", "replace")[-16384:]
+        record.last["class"] = finding.kind if finding else ""
+        return
+    if not job.offline:
+        record.asked = now
+    if outcome.kind == NEW and kept is not None:
+        record.generations.insert(0, kept)
+        record.current = kept.id
+        record.refused = [one for one in record.refused if one["by"] == "rollback"]
+        from lastgood import record as records
+
+        del record.generations[records.KEPT :]
+    if outcome.kind == REFUSED and kept is not None:
+        one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
+        record.refused = [*[old for old in record.refused if old["digest"] != kept.digest], one][-10:]
+
+
+def _notice(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None") -> str:
+    """The line that the next run says once: a release was refused while something good is kept."""
+    current = record.generation()
+    if outcome.kind != REFUSED or kept is None or current is None or job.heard:
+        return ""
+    return refused_line(job.request.tool, kept.version, outcome.reason, current.version)
+
+
+def refused_line(tool: str, version: str, reason: str, current: str) -> str:
+    """The words for a refused release."""
+    return f"`{tool}` {version} was built but does not start ({reason}); keeping {current}"
+
+
+def write_card(job: Job) -> "cards.Card | None":
+    """Derive the card of this run's words from the record; None where nothing that runs is kept."""
+    record = job.record
+    if record is None:
+        return None
+    generation = record.usable(job.home)
+    if generation is None:
+        return None
+    card = derive_card(job, record, generation)
+    if card is None:
+        return None
+    from lastgood import record as records
+
+    records.write(job.scene.card_path, cards.write(card), durable=False)
+    return card
+
+
+def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.Card | None":
+    """The card of one generation, checking the command first where it was not yet; None where it does not provide it."""
+    from lastgood import record as records
+
+    request = job.request
+    place = f"{job.home}/generations/{generation.id}"
+    if not request.command:
+        request.command = request.tool = generations.direct_name(generations.Environment(place))
+    if request.command not in generation.commands:
+        try:
+            check(job, place, generation)
+        except (generations.Refused, OSError):
+            return None
+    how = generation.commands.get(request.command)
+    if how is None:
+        return None
+    card = cards.Card()
+    card.key = job.scene.key
+    card.tool, card.version, card.record, card.generation = request.tool, generation.version, record.id, generation.id
+    card.command, card.launch, card.file, card.file_size = request.command, *how
+    card.base_size, card.base_mtime = generation.base
+    card.uv, card.nofile, card.source = generation.uv, int(generation.open_files), generation.source
+    named = "\t".join([request.source, *request.extra])
+    if without_credentials(named) == named:
+        card.spec, card.extra, card.lean = request.source, "\t".join(request.extra), 1
+    card.asked, card.held = record.asked, int(record.held)
+    card.mode, card.max_age, card.patience, card.stale_max = request.mode, request.max_age, request.patience, request.stale_max
+    card.hosts = " ".join(dict.fromkeys([*record.hosts, *request.hosts, record.id]))
+    card.notice = int(os.path.exists(f"{job.home}/notices/{record.id}"))
+    card.stamps = [*request.stamps, surroundings.stamp(records.file_of(job.home, record.id))]
+    return card
+
+
+def _local_trouble(job: Job, error: Exception, built: "list[generations.Environment]") -> Outcome:
+    """The disk is full, a directory cannot be written, the environment cannot be cloned: nobody's outage."""
+    version = _version(job, built[0]) if built else ""
+    if isinstance(error, LastgoodError):
+        reason = error.message
+    else:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+    outcome = Outcome(LOCAL, reason, outage.Finding(outage.LOCAL, "local", reason), version=version)
+    job.tell(outcome)
+    return outcome

@@ -1,0 +1,509 @@
+"""What a command line asks for: uvx's own grammar, and what of it decides the environment.
+
+Pure: no files, no clock, no environment of its own. `parse` reads the words after `lastgood run`; what it cannot be sure about
+is handed to plain uvx. The grammar and the table are those of uv 0.13 and proven against the installed uv by a contract test.
+"""
+
+import zlib
+
+from lastgood import settings
+from lastgood.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# One line a class: what the options do to a run. A name that ends in `=` takes a value, `+` may stand more than once.
+# Names on one line joined by `|` are spellings of one option; the first is its canonical name.
+_TABLE = {
+    # decides what is resolved or built
+    "resolve": """
+        --from=  --with|-w=+  --with-editable=+  --with-requirements=+  --constraints|--constraint|-c=+
+        --build-constraints|--build-constraint|-b=+  --overrides|--override=+  --python|-p=  --python-platform=
+        --torch-backend=  --index=+  --default-index=  --index-url|-i=  --extra-index-url=+  --find-links|-f=+
+        --index-strategy=  --resolution=  --prerelease=  --prerelease-package=+  --fork-strategy=  --exclude-newer=
+        --exclude-newer-package=+  --no-sources-package=+  --config-setting|--config-settings|-C=+
+        --config-settings-package|--config-setting-package=+  --no-build-isolation-package=+  --no-build-package=+
+        --no-binary-package=+  --python-preference=  --config-file=  --preview-features|--preview-feature=+
+        --isolated  --lfs  --no-index  --pre  --no-sources  --no-build  --build  --no-binary  --binary
+        --no-build-isolation  --build-isolation  --require-build-hashes  --no-require-build-hashes
+        --managed-python  --no-managed-python  --no-config  --preview  --no-preview
+    """,
+    # how the environment is written, measured not to change which one is found
+    "write": "--link-mode=  --compile-bytecode|--compile  --no-compile-bytecode|--no-compile  --no-installer-metadata",
+    # how the index and the Python downloads are reached
+    "access": """
+        --keyring-provider=  --allow-insecure-host|--trusted-host=+  --system-certs  --no-system-certs
+        --native-tls  --no-native-tls  --allow-python-downloads  --no-python-downloads  --python-fetch=
+    """,
+    # asks for news: strict-latest for this run
+    "fresh": """
+        --refresh  --upgrade|-U  --reinstall|--force-reinstall  --refresh-package=+  --upgrade-package|-P=+
+        --upgrade-group=+  --reinstall-package=+
+    """,
+    "stale": "--no-refresh  --no-upgrade  --no-reinstall",
+    "offline": "--offline",
+    "online": "--no-offline",
+    "directory": "--directory=",
+    "project": "--project=",
+    "output": "--quiet|-q+  --verbose|-v+  --no-color  --no-progress  --show-resolution  --color=",
+    "place": "--cache-dir=",
+    "noenvfile": "--no-env-file",
+    # not for lastgood: nothing is resolved, or the environment does not outlive the call
+    "hand": """
+        --no-cache|--no-cache-dir|-n  --env-file=+  --help|-h  --version|-V  --show-settings  --generate-shell-completion=
+    """,
+}
+_FILES = ("--constraints", "--build-constraints", "--overrides", "--with-requirements", "--config-file")
+_PLACES = ("--index", "--default-index", "--index-url", "--extra-index-url", "--find-links")
+_FILE_VARIABLES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE")
+_PLACE_VARIABLES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+
+
+def _options() -> "dict[str, tuple[str, str, bool, bool]]":
+    table = {}
+    for kind, lines in _TABLE.items():
+        for word in lines.split():
+            names = word.rstrip("=+").split("|")
+            for name in names:
+                table[name] = (names[0], kind, "=" in word[-2:], word[-1] == "+")
+    return table
+
+
+OPTIONS = _options()
+"""Every spelling of every option of uvx: canonical name, class, whether it takes a value, whether it may repeat."""
+
+# UV_* variables that do not decide what is resolved. A variable that is in neither list splits records instead of mixing
+# them: a new one of uv's is safe by default. The classes are proven against `uvx --show-settings` by a contract test.
+WRITE_VARIABLES = ("UV_LINK_MODE", "UV_COMPILE_BYTECODE", "UV_NO_INSTALLER_METADATA")
+_OTHER_VARIABLES = frozenset(
+    """
+    UV UV_OFFLINE UV_NO_CACHE UV_LINK_MODE UV_COMPILE_BYTECODE UV_COMPILE_BYTECODE_TIMEOUT UV_NO_INSTALLER_METADATA
+    UV_KEYRING_PROVIDER UV_INSECURE_HOST UV_SYSTEM_CERTS UV_NATIVE_TLS UV_CREDENTIALS_DIR UV_GITHUB_TOKEN UV_NO_GITHUB_FAST_PATH
+    UV_GITHUB_FAST_PATH_URL UV_S3_ENDPOINT_URL UV_GCS_ENDPOINT_URL UV_AZURE_ENDPOINT_URL UV_HTTP_PROXY UV_HTTPS_PROXY UV_NO_PROXY
+    UV_PYTHON_INSTALL_MIRROR UV_PYPY_INSTALL_MIRROR UV_GRAALPY_INSTALL_MIRROR UV_PYODIDE_INSTALL_MIRROR UV_PYTHON_DOWNLOADS
+    UV_PYTHON_DOWNLOADS_JSON_URL UV_REQUIRE_METADATA_RANGE_REQUESTS UV_ASTRAL_MIRROR_URL
+    UV_HTTP_TIMEOUT UV_REQUEST_TIMEOUT UV_HTTP_CONNECT_TIMEOUT UV_HTTP_RETRIES UV_LOCK_TIMEOUT UV_UPLOAD_HTTP_TIMEOUT
+    UV_CONCURRENT_DOWNLOADS UV_CONCURRENT_BUILDS UV_CONCURRENT_INSTALLS UV_STACK_SIZE
+    UV_CACHE_DIR UV_TOOL_DIR UV_TOOL_BIN_DIR UV_WORKING_DIR UV_WORKING_DIRECTORY UV_PROJECT UV_PROJECT_ENVIRONMENT
+    UV_PYTHON_BIN_DIR UV_PYTHON_CACHE_DIR UV_PYTHON_INSTALL_BIN UV_PYTHON_INSTALL_REGISTRY UV_PYTHON_NO_REGISTRY
+    UV_NO_PROGRESS UV_SHOW_RESOLUTION UV_NO_WRAP UV_LOG_CONTEXT UV_QUIET UV_VERBOSE UV_NO_COLOR UV_COLOR UV_NO_HINTS
+    UV_ENV_FILE UV_NO_ENV_FILE UV_RUN_RECURSION_DEPTH UV_RUN_MAX_RECURSION_DEPTH UV_EXCLUDE UV_SYSTEM_PYTHON UV_BREAK_SYSTEM_PACKAGES
+    UV_REQUIRE_HASHES UV_NO_VERIFY_HASHES UV_DEV UV_NO_DEV UV_FROZEN UV_LOCKED UV_NO_SYNC UV_NO_GROUP UV_NO_DEFAULT_GROUPS
+    UV_NO_EDITABLE UV_INSTALL_DIR UV_UNMANAGED_INSTALL UV_NO_MODIFY_PATH UV_DISABLE_UPDATE UV_DOWNLOAD_URL UV_COMMIT_HASH
+    UV_COMMIT_SHORT_HASH UV_COMMIT_DATE UV_LAST_TAG UV_LAST_TAG_DISTANCE UV_CUSTOM_COMPILE_COMMAND UV_MALWARE_CHECK
+    UV_MALWARE_CHECK_URL UV_HIDE_BUILD_OUTPUT UV_SKIP_WHEEL_FILENAME_CHECK UV_LEGACY_TAR_BACKEND UV_FORCE_OVERWRITE_GIT_CACHE
+    """.split()
+)
+_OTHER_PREFIXES = ("UV_PUBLISH_", "UV_VENV_", "UV_INIT_", "UV_INTERNAL__", "UV_TEST_", "UV_LOCK_", "UV_AUDIT_")
+_SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "USERNAME", "CREDENTIAL")
+# Where uv looks for its files, and what its interpreter discovery reads: a card holds paths that follow from these.
+_PLACE_OF_FILES = (
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_CONFIG_DIRS",
+    "XDG_DATA_HOME",
+    "UV_TOOL_DIR",
+    "UV_NO_SYSTEM_CONFIG",
+)
+_SPECIFIERS = ("===", "==", ">=", "<=", "!=", "~=", ">", "<")
+_PYTHONS = ("cpython", "pythonw", "python", "pypy", "graalpy", "pyodide")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+class Handover(Exception):  # noqa: N818 (no failure: these words are plain uvx's)
+    """These words belong to plain uvx, untouched. `reason` says why; `words` is what was read of them.
+
+    `origin` is the working directory to go back to first ("" where it was never left).
+    """
+
+    def __init__(self, reason: str, words: "Words | None" = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.words = words
+        self.origin = ""
+
+
+class Words:
+    """The words of one `lastgood run`, taken apart.
+
+    options    (canonical name, value or None, class), in order
+    target     the first positional, trimmed
+    args       what the tool gets
+    flags      lastgood's own options: {"mode": …, "max-age": …}
+    plain      the words for plain uvx: everything but lastgood's own options
+    cut        how many of `plain` stand before the target
+    """
+
+    __slots__ = ("args", "cut", "flags", "mode_word", "options", "plain", "target")
+
+    def __init__(self) -> None:
+        self.options: list[tuple[str, str | None, str]] = []
+        self.target = ""
+        self.args: list[str] = []
+        self.flags: dict[str, str] = {}
+        self.mode_word = ""
+        self.plain: list[str] = []
+        self.cut = 0
+
+    def value(self, name: str) -> "str | None":
+        """The value of the last option called `name`, or None."""
+        for canonical, value, _ in reversed(self.options):
+            if canonical == name:
+                return value
+        return None
+
+    def values(self, name: str) -> "list[str]":
+        """All values of the option called `name`."""
+        return [value for canonical, value, _ in self.options if canonical == name and value]
+
+    def has(self, kind: str) -> bool:
+        """Whether an option of the class `kind` was given."""
+        return any(known == kind for _, _, known in self.options)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether `-q` was given."""
+        return any(name == "--quiet" for name, _, _ in self.options)
+
+
+class Target:
+    """What a target names: `name`, `extras`, `specifier` (as PEP 440 text), and how it moves.
+
+    kind       "registry" or "direct" (a git or http URL)
+    exact      whether the tool's own version cannot move
+    latest     whether `@latest` was asked for
+    command    the executable that uvx would start for it without `--from` ("" where only the package tells)
+    """
+
+    __slots__ = ("command", "exact", "extras", "kind", "latest", "name", "specifier", "text", "url")
+
+    def __init__(self, text: str, kind: str, name: str) -> None:
+        self.text = text
+        self.kind = kind
+        self.name = normalise(name)
+        self.command = name
+        self.extras: tuple[str, ...] = ()
+        self.specifier = ""
+        self.url = ""
+        self.exact = False
+        self.latest = False
+
+
+def normalise(name: str) -> str:
+    """The normalised name of a package (PEP 503)."""
+    out = name.lower().replace("_", "-").replace(".", "-")
+    while "--" in out:
+        out = out.replace("--", "-")
+    return out
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+def parse(argv: "list[str]") -> Words:
+    """The words after `lastgood run`. Raises Handover for what is plain uvx's, UsageError for lastgood's own options.
+
+    uv stops reading options at the first positional; one `--` before it is eaten; values may be glued or follow; flags cluster.
+    """
+    words = Words()
+    index = 0
+    doubt = ""
+    while index < len(argv):
+        word = argv[index]
+        if word == "--":
+            words.plain.append(word)
+            index += 1
+            break
+        if len(word) < 2 or word[0] != "-":
+            break
+        taken = _own_option(words, argv, index)
+        if not taken:
+            try:
+                taken = _option(words, argv, index)
+            except Handover as error:
+                # lastgood's own options may still follow and must not reach uvx, so reading goes on
+                doubt = doubt or error.reason
+                taken = 1
+            words.plain += argv[index : index + taken]
+        index += taken
+    words.cut = len(words.plain)
+    words.plain += argv[index:]
+    if index >= len(argv):
+        raise Handover("no tool is named", words)
+    words.target = argv[index].strip()
+    words.args = argv[index + 1 :]
+    if doubt:
+        raise Handover(doubt, words)
+    _refuse_doubt(words)
+    return words
+
+
+def _own_option(words: Words, argv: "list[str]", index: int) -> int:
+    """Take one of lastgood's own options; how many words it took."""
+    name, glued, value = argv[index].partition("=")
+    if name in ("--prefer-offline", "--prefer-cache"):
+        if glued:
+            raise UsageError(f"`{name}` takes no value")
+        _mode_word(words, name, "prefer-cache")
+        return 1
+    setting = settings.FLAGS.get(name)
+    if setting is None:
+        return 0
+    taken = 1
+    if not glued:
+        if index + 1 >= len(argv):
+            raise UsageError(f"a value is required for `{name}`")
+        value = argv[index + 1]
+        taken = 2
+    if setting.name == "mode":
+        _mode_word(words, name, settings.mode(value, name))
+    elif setting.name in words.flags:
+        raise UsageError(f"`{name}` cannot be used twice")
+    words.flags[setting.name] = value
+    return taken
+
+
+def _mode_word(words: Words, name: str, mode: str) -> None:
+    if words.mode_word:
+        raise UsageError(f"`{name}` cannot be used with `{words.mode_word}`: both choose the mode")
+    words.mode_word = name
+    words.flags["mode"] = mode
+
+
+def _option(words: Words, argv: "list[str]", index: int) -> int:
+    """Take one option (or one cluster of short ones) of uvx's; how many words it took."""
+    word = argv[index]
+    if word.startswith("--"):
+        name, glued, value = word.partition("=")
+        return _take(words, name, value if glued else None, argv, index)
+    for at in range(1, len(word)):
+        name = "-" + word[at]
+        known = OPTIONS.get(name)
+        if known is None:
+            raise Handover(f"`{name}` is no option that lastgood knows")
+        if known[2]:
+            rest = word[at + 1 :]
+            return _take(words, name, rest.removeprefix("=") if rest else None, argv, index)
+        _take(words, name, None, argv, index)
+    return 1
+
+
+def _take(words: Words, name: str, value: "str | None", argv: "list[str]", index: int) -> int:
+    known = OPTIONS.get(name)
+    if known is None:
+        raise Handover(f"`{name}` is no option that lastgood knows")
+    canonical, kind, takes_value, repeats = known
+    taken = 1
+    if takes_value and value is None:
+        if index + 1 >= len(argv) or (argv[index + 1].startswith("-") and argv[index + 1] != "-"):
+            raise Handover(f"`{name}` has no value")
+        value = argv[index + 1]
+        taken = 2
+    if not takes_value and value is not None:
+        raise Handover(f"`{name}` takes no value")
+    if not repeats and any(canonical == given for given, _, _ in words.options):
+        raise Handover(f"`{name}` is given twice")
+    words.options.append((canonical, value, kind))
+    if kind == "hand":
+        raise Handover(f"`{name}` is plain uvx's")
+    return taken
+
+
+def _refuse_doubt(words: Words) -> None:
+    names = {name for name, _, _ in words.options}
+    if {"--quiet", "--verbose"} <= names:
+        raise Handover("`--quiet` and `--verbose` exclude each other", words)
+    if words.has("offline") and words.has("fresh"):
+        raise Handover("`--offline` cannot be used with `--refresh`", words)
+    if "--with-editable" in names:
+        raise Handover("an editable's source is the truth", words)
+    if "--python-platform" in names:
+        raise Handover("an environment for another platform cannot be checked here", words)
+    if not _clean(words.plain[: words.cut + 1]):
+        raise Handover("a word before the tool's arguments is not plain text", words)
+    if words.mode_word and (words.has("offline") or words.has("fresh")):
+        other = next(name for name, _, kind in words.options if kind in ("offline", "fresh"))
+        raise UsageError(f"`{words.mode_word}` cannot be used with `{other}`: both choose the mode")
+
+
+def _clean(words: "Iterable[str]") -> bool:
+    """Whether all words are printable UTF-8: a card is made of lines."""
+    return all(word.isprintable() or not word for word in words)
+
+
+# --- the target -----------------------------------------------------------------------------------------------------
+
+
+def target(text: str) -> Target:
+    """What a target (or the value of --from) names. Raises Handover for Python requests, local paths and any doubt."""
+    if _asks_for_python(text):
+        raise Handover("a Python interpreter is asked for")
+    if text.startswith(("git+http://", "git+https://", "git+ssh://", "git+git://", "http://", "https://")):
+        return _direct(text, "")
+    end = 0
+    while end < len(text) and text[end] in _NAME:
+        end += 1
+    name, rest = text[:end], text[end:]
+    if not name or not name[0].isalnum() or not name[-1].isalnum() or name.endswith((".py", ".pyw")):
+        raise Handover(f"`{text}` is not the name of a package")
+    found = Target(text, "registry", name)
+    rest = _extras(found, rest.strip())
+    if rest.startswith("@"):
+        return _at(found, rest[1:].strip())
+    if rest and not rest.startswith(_SPECIFIERS):
+        raise Handover(f"`{text}` is no requirement that lastgood knows")
+    if ";" in rest:
+        raise Handover("a marker decides whether anything is installed")
+    found.specifier = rest
+    found.exact = rest.startswith("==") and "*" not in rest and "," not in rest
+    return found
+
+
+def _asks_for_python(text: str) -> bool:
+    """Whether uv takes `text` for an interpreter: `python3.12`, `pypy@3.10`, but not `python-lsp-server`."""
+    low = text.lower()
+    for name in _PYTHONS:
+        if low.startswith(name):
+            rest = low[len(name) :]
+            return not rest or rest[0] in "0123456789@<>=!~" or (rest[0] == "-" and rest[1:2].isdigit())
+    return False
+
+
+def _extras(found: Target, rest: str) -> str:
+    if not rest.startswith("["):
+        return rest
+    inside, closed, after = rest[1:].partition("]")
+    if not closed or not all(c in _NAME or c in ", " for c in inside):
+        raise Handover(f"`{found.text}` is no requirement that lastgood knows")
+    found.extras = tuple(sorted({normalise(word.strip()) for word in inside.split(",") if word.strip()}))
+    return after.strip()
+
+
+def _at(found: Target, rest: str) -> Target:
+    if rest == "latest":
+        found.latest = True
+        return found
+    if "://" in rest:
+        return _direct(found.text, found.command, found.extras)
+    if rest[:1].isdigit() and all(c in _NAME or c in "+!" for c in rest):
+        found.specifier = "==" + rest
+        found.exact = True
+        return found
+    raise Handover(f"`{found.text}` may be a path")
+
+
+def _direct(text: str, name: str, extras: "tuple[str, ...]" = ()) -> Target:
+    url = text.split("@", 1)[1].strip() if name else text
+    if not url.startswith(("git+http://", "git+https://", "git+ssh://", "git+git://", "http://", "https://")) or ";" in url:
+        raise Handover(f"`{text}` is no address that lastgood knows")
+    found = Target(text, "direct", name)
+    found.command = ""
+    found.extras = extras
+    found.url = url
+    return found
+
+
+# --- what decides the environment -----------------------------------------------------------------------------------
+
+
+def without_credentials(text: str) -> str:
+    """`text` with the userinfo of every URL removed and each query replaced by a checksum: neither may be stored."""
+    start = text.find("://")
+    while start >= 0:
+        end = start + 3
+        while end < len(text) and text[end] not in "/ \t,;\"'?#":
+            end += 1
+        at = text.rfind("@", start, end)
+        if at >= 0:
+            text = text[: start + 3] + text[at + 1 :]
+            end -= at + 1 - (start + 3)
+        query = end
+        while query < len(text) and text[query] not in " \t,;\"'?#":
+            query += 1
+        if text[query : query + 1] == "?":
+            stop = query
+            while stop < len(text) and text[stop] not in " \t,;\"'#":
+                stop += 1
+            text = f"{text[:query]}~{zlib.crc32(text[query:stop].encode('utf-8', 'surrogateescape')):08x}{text[stop:]}"
+        start = text.find("://", end)
+    return text
+
+
+def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
+    """The UV_* variables that decide what is resolved, sorted, values without credentials."""
+    kept = []
+    for name in environ:
+        if not name.startswith("UV_") or name in _OTHER_VARIABLES or name.startswith(_OTHER_PREFIXES):
+            continue
+        if any(word in name for word in _SECRET_WORDS) or not environ[name]:
+            continue
+        kept.append((name, without_credentials(environ[name])))
+    return sorted(kept)
+
+
+def options(words: Words) -> "list[tuple[str, str]]":
+    """The options that decide what is resolved, sorted by name, values in their order, without credentials."""
+    kept = [(name, without_credentials(value or "")) for name, value, kind in words.options if kind == "resolve" and name != "--from"]
+    return sorted(kept, key=lambda pair: pair[0])
+
+
+def refuse_environment(words: Words, environ: "Mapping[str, str]") -> None:
+    """Raise Handover where a variable asks for what only plain uvx does."""
+    if settings.is_on(environ.get("UV_NO_CACHE")):
+        raise Handover("`UV_NO_CACHE` is set: the environment does not outlive the call", words)
+    if environ.get("UV_ENV_FILE") and not words.has("noenvfile") and not settings.is_on(environ.get("UV_NO_ENV_FILE")):
+        raise Handover("`UV_ENV_FILE` is set: uv prepares the tool's environment", words)
+    for name in ("UV_OFFLINE", "UV_NO_CONFIG", "UV_ISOLATED"):
+        if not settings.is_boolean(environ.get(name, "")):
+            raise Handover(f"`{name}` is no switch that uv would take", words)
+
+
+def directory(words: Words, environ: "Mapping[str, str]") -> "str | None":
+    """The directory that uv would change to, for itself and for the tool."""
+    return words.value("--directory") or environ.get("UV_WORKING_DIR") or environ.get("UV_WORKING_DIRECTORY") or None
+
+
+def project(words: Words, environ: "Mapping[str, str]") -> "str | None":
+    """The project directory, of which uvx only demands that it exists."""
+    return words.value("--project") or environ.get("UV_PROJECT") or None
+
+
+def files_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
+    """The files whose contents decide what is resolved, as they were named (relative to the working directory)."""
+    named = [value for name in _FILES for value in words.values(name)]
+    for variable in _FILE_VARIABLES:
+        named += environ.get(variable, "").split()
+    return named
+
+
+def places_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
+    """Index and find-links values that are no URL: local directories or files."""
+    values = [value for name in _PLACES for value in words.values(name)]
+    for variable in _PLACE_VARIABLES:
+        values += environ.get(variable, "").replace(",", " ").split()
+    return [value.split("=", 1)[-1] for value in values if "://" not in value]
+
+
+def card_key(words: Words, environ: "Mapping[str, str]", cwd: str, configs: "list[str]", interpreter: str) -> str:
+    """What a card is kept under: all that can be known without reading a file, one line, no credentials."""
+    fields = [words.target, "from=" + without_credentials(words.value("--from") or "")]
+    fields += [f"{name}={without_credentials(value or '')}" for name, value, kind in words.options if kind != "output" or value]
+    fields += [f"{name}:{value}" for name, value in sorted(words.flags.items())]
+    fields += [f"{name}={value}" for name, value in variables(environ)]
+    fields += [f"{name}={environ[name]}" for name in (*settings.CARD_VARIABLES, "UV_OFFLINE") if name in environ]
+    fields += [f"{name}={environ[name]}" for name in _PLACE_OF_FILES if name in environ]
+    fields += ["config=" + path for path in configs]
+    fields.append("python=" + interpreter)
+    if files_named(words, environ) or places_named(words, environ):
+        fields.append("cwd=" + cwd)
+    text = "\t".join([without_credentials(fields[0]), *fields[1:]])
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def card_name(words: Words, key: str) -> str:
+    """The file name of the card of `key`: two checksums to find it by; the key inside decides."""
+    raw = key.encode("utf-8", "surrogateescape")
+    first = words.target.partition("@")[0].partition("=")[0][:40].lower()
+    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in first).strip("-") or "tool"
+    return f"{name}-{zlib.crc32(raw):08x}{zlib.adler32(raw):08x}"

@@ -1,0 +1,478 @@
+"""The slow way of `lastgood run`: what happens when there is no card, it is stale, or something is wrong.
+
+Ends in the tool (exec), in plain uvx (exec), or with an exit status where no tool was started. Whatever starts the tool stands last:
+nothing is tried after it.
+"""
+
+import os
+import sys
+import time
+
+from lastgood import behind, breaker, fastpath, launch, locks, messages, paths, policy, refresh, request, uv
+from lastgood import card as cards
+from lastgood import scene as scenes
+from lastgood.errors import LastgoodError, LaunchFailed, StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastgood.card import Card
+    from lastgood.identity import Request
+    from lastgood.record import Record
+    from lastgood.refresh import Job, Outcome
+    from lastgood.scene import Scene
+
+_GRACE = 0.25  # seconds: uv's timeouts are whole seconds, and its words about the host arrive a moment after them
+_POLL = 0.02
+_FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
+
+
+# --- to plain uvx ---------------------------------------------------------------------------------------------------
+
+
+def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, str]") -> int:
+    """Become plain uvx with the words as they are, lastgood's own options left out."""
+    return _uvx(refusal.words.plain if refusal.words is not None else argv, environ, refusal.origin)
+
+
+def plainly(argv: "list[str]", environ: "dict[str, str]") -> int:
+    """Become plain uvx after a failure of lastgood's own."""
+    try:
+        words = request.parse(argv).plain
+    except request.Handover as refusal:
+        words = refusal.words.plain if refusal.words is not None else argv
+    return _uvx(words, environ, "")
+
+
+def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str) -> int:
+    try:
+        if origin:
+            os.chdir(origin)  # uvx changes to --directory itself
+        uv.hand_over(plain, environ)
+    except LastgoodError as error:
+        messages.tell(error, environ)
+    except LaunchFailed as error:
+        messages.say("error", str(error), environ)
+    return 2
+
+
+# --- a stale card ---------------------------------------------------------------------------------------------------
+
+
+def slowly(scene: "Scene") -> int:
+    """Run what the hot path did not. Returns an exit status only where no tool was started."""
+    card = scene.card
+    if card is not None and card.lean:
+        step = policy.decide(card, scenes.mode_of(scene, card.mode), time.time(), policy.CLOSED)
+        if step in (policy.WAIT, policy.BEHIND):
+            return _stale(scene, card, _lean_job(scene, card), wait=step == policy.WAIT)
+    return _Run(scene).go()
+
+
+def _lean_job(scene: "Scene", card: "Card") -> "Job":
+    """A refresh whose questions to uv are known from the card: the configuration is read while uv works."""
+    from lastgood import identity
+
+    job = refresh.Job(scene)
+    job.source = card.spec
+    job.options = [*identity.kept_options(scene.words), *(card.extra.split("\t") if card.extra else [])]
+    return job
+
+
+def _stale(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> int:
+    """Refresh behind; wait at most `patience` for it, or not at all; then run the best there is."""
+    started = time.time()
+    job.patience = card.patience
+    job.known_source = card.source
+    lock = f"{scene.home}/records/{card.record}.lock"
+    try:
+        listener = behind.start(lambda speaker: _work(job, speaker), locks.claim(lock))
+    except locks.Busy:
+        told = _watch(scene, card, started) if wait else behind.Told(refresh.UNCHANGED)
+    except locks.LockTrouble as error:
+        told = behind.Told(refresh.LOCAL, str(error))
+    else:
+        told = listener.wait(card.patience + _GRACE) if wait else behind.Told(refresh.UNCHANGED)
+    if told is None:
+        return _lost_patience(scene, card)
+    return _after(scene, card, told)
+
+
+def _work(job: "Job", speaker: behind.Speaker) -> None:
+    """The refresh behind: quick at first; where the index is only slow, once more with uv's own patience."""
+    job.early = lambda outcome: speaker.tell(_told(outcome))
+    outcome = refresh.refresh(job)
+    speaker.tell(_told(outcome))
+    if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
+        job.patience = None
+        outcome = refresh.refresh(job)
+    if outcome.kind == refresh.NEW and job.record is not None:
+        from lastgood import upkeep
+
+        upkeep.after_refresh(job.home, job.record.current)
+
+
+def _told(outcome: "Outcome") -> behind.Told:
+    host = breaker.shown(outcome.finding.host) if outcome.finding is not None else ""
+    return behind.Told(outcome.kind, outcome.reason, host, outcome.version)
+
+
+def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None":
+    """Wait for another process's refresh of the same request: for its card, its record, or the breaker that it opens."""
+    until = time.monotonic() + card.patience
+    lock = f"{scene.home}/records/{card.record}.lock"
+    while time.monotonic() < until:
+        down = breaker.first_open(scene.home, card.hosts.split(), time.time())
+        if down is not None:
+            return behind.Told(refresh.OUTAGE, down.reason, breaker.shown(down.host))
+        ended = not locks.is_held(lock)
+        if ended or scenes.find_card(scene) is None:
+            return _others_outcome(scene, started)
+        time.sleep(_POLL)
+    return None
+
+
+def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
+    """What another process's refresh wrote into the record."""
+    from lastgood import record as records
+
+    assert scene.card is not None  # noqa: S101 (for the type checker)
+    record, _ = records.recover(scene.home, scene.card.record, scene.card.tool)
+    if record is None or float(record.last.get("at", 0.0)) < started - 1.0:
+        return behind.Told(behind.DIED)
+    kind = str(record.last.get("outcome", ""))
+    return behind.Told(refresh.NEW if kind in (refresh.NEW, refresh.UNCHANGED) else kind, str(record.last.get("reason", "")))
+
+
+def _lost_patience(scene: "Scene", card: "Card") -> int:
+    """Nobody said anything in time: the breaker opens for the next runs, and the last good runs now."""
+    now = time.time()
+    hosts = card.hosts.split()
+    down = breaker.trip(scene.home, hosts[0], "no answer in time", now)
+    line = messages.fallback_slow(card.tool, card.version, now - card.asked, breaker.shown(down.host), card.patience)
+    messages.say("warning", line, scene.loud)
+    return _start(scene, card)
+
+
+def _after(scene: "Scene", card: "Card", told: behind.Told) -> int:
+    """Run what is best after a refresh that told its outcome."""
+    age = time.time() - card.asked
+    if told.kind == refresh.ANSWER:
+        return _Run(scene).answered()
+    if told.kind == refresh.NEW:
+        found = scenes.find_card(scene)
+        return _start(scene, found) if found is not None else _Run(scene).go()
+    if told.kind == refresh.REFUSED:
+        messages.say("warning", refresh.refused_line(card.tool, told.version, told.reason, card.version), scene.loud)
+    elif told.kind == refresh.OUTAGE:
+        messages.say("warning", messages.fallback(card.tool, card.version, age, messages.no_answer(told.host, told.reason)), scene.loud)
+    elif told.kind == refresh.LOCAL:
+        line = messages.fallback(card.tool, card.version, age, f"the index could not be asked ({told.reason})")
+        messages.say("warning", line, scene.loud)
+    elif told.kind == behind.DIED:
+        line = messages.fallback(card.tool, card.version, age, "the refresh ended without a word")
+        messages.say("warning", line, scene.loud)
+    return _start(scene, card)
+
+
+def _start(scene: "Scene", card: "Card") -> int:
+    """Become the tool; where its generation cannot start it, tell the whole story."""
+    if card.notice:
+        fastpath.say_notice(scene, card)
+    try:
+        launch.tool(scene.home, card, scene.words.args, scene.environ)
+    except LaunchFailed as error:
+        scene.reason = str(error)
+        return _Run(scene).go()
+
+
+# --- the whole story ------------------------------------------------------------------------------------------------
+
+
+class _Run:
+    """One slow run: its request, its record, its card."""
+
+    def __init__(self, scene: "Scene") -> None:
+        self.scene = scene
+        self.card: Card | None = None
+        self.record: Record | None = None
+        self.request: Request
+
+    def go(self) -> int:
+        """Tell the story from the beginning."""
+        ended = self._identify()
+        if ended is None:
+            ended = self._open_home()
+        if ended is None:
+            ended = self._read_record()
+        return self._act() if ended is None else ended
+
+    def answered(self) -> int:
+        """The index answered, and not with a release: uvx says so in its own words."""
+        ended = self._identify()
+        return self._plain() if ended is None else ended
+
+    def _identify(self) -> "int | None":
+        from lastgood import identity
+
+        try:
+            self.request = identity.identify(self.scene)
+        except request.Handover as refusal:
+            refusal.origin = self.scene.origin
+            return hand_over(refusal, [], self.scene.environ)
+        return None
+
+    def _plain(self) -> int:
+        return _uvx(self.request.plain, self.scene.environ, self.scene.origin)
+
+    def _warn(self, line: str) -> None:
+        messages.say("warning", line, self.scene.loud)
+
+    # --- what is kept ---
+
+    def _open_home(self) -> "int | None":
+        """Make the home where there is none; plain uvx where it cannot be used at all."""
+        home = self.scene.home
+        trouble = self.scene.trouble
+        try:
+            if trouble is not None:
+                raise trouble
+            for part in ("", *paths.PARTS):
+                os.makedirs(os.path.join(home, part), mode=0o700, exist_ok=True)
+            paths.trusted(home)
+        except StateError as error:
+            if error.fatal:
+                raise
+            self._warn(f"{error.message}; running through `uvx` without keeping `{self.request.tool}`")
+            return self._plain()
+        except OSError as error:
+            if os.path.isdir(f"{home}/records"):
+                return None  # it cannot be written, but what it keeps can run
+            said = (error.strerror or str(error)).lower()
+            self._warn(f"`{home}` is not writable ({said}); running through `uvx` without keeping `{self.request.tool}`")
+            return self._plain()
+        return None
+
+    def _read_record(self) -> "int | None":
+        from lastgood import record as records
+
+        made = self.request
+        try:
+            self.record, aside = records.recover(self.scene.home, made.id, made.slug)
+        except records.NewerFormat as newer:
+            found = f"format {newer.args[0]}, this one reads {records.FORMAT}"
+            self._warn(f"the record of `{made.tool}` was written by a newer lastgood ({found}); running plain `uvx`")
+            return self._plain()
+        if aside:
+            self._warn(f"the record of `{made.tool}` was unreadable; set aside as `{aside}` and rebuilt")
+        self._make_card()
+        return None
+
+    def _job(self) -> "Job":
+        job = refresh.Job(self.scene, self.request)
+        job.record, job.looked = self.record, True
+        return job
+
+    def _make_card(self) -> None:
+        """The card of the best generation that stands; the others are built again."""
+        self.card = None
+        if self.record is None:
+            return
+        while True:
+            generation = self.record.usable(self.scene.home)
+            current = self.record.generation()
+            if current is not None and (generation is None or generation.id != current.id):
+                self._warn(f"the kept `{self.request.tool}` {current.version} was removed from disk; building it again")
+                self.record.forget(current.id)
+            if generation is None:
+                return
+            card = refresh.derive_card(self._job(), self.record, generation)
+            if card is None:
+                return
+            try:
+                launch.intact(self.scene.home, card)
+            except LaunchFailed as error:
+                self._warn(f"the kept `{card.tool}` {card.version} cannot run: {error}; building it again")
+                self.record.forget(generation.id)
+                continue
+            self.card = card
+            self._write_card(card)
+            return
+
+    def _write_card(self, card: "Card") -> None:
+        from lastgood import record as records
+
+        try:
+            records.write(self.scene.card_path, cards.write(card), durable=False)
+        except OSError:
+            return  # a home that cannot be written: the next run comes this way again
+
+    # --- what is done ---
+
+    def _act(self) -> int:
+        mode = scenes.mode_of(self.scene, self.request.mode)
+        card, now = self.card, time.time()
+        down = breaker.first_open(self.scene.home, card.hosts.split(), now) if card is not None else None
+        step = policy.decide(card, mode, now, policy.OPEN if down is not None else policy.CLOSED)
+        if card is None or step in (policy.REFRESH, policy.OFFLINE):
+            return self._refresh_first(mode, offline=step == policy.OFFLINE)
+        if step in (policy.WAIT, policy.BEHIND):
+            self.scene.card = card
+            return _stale(self.scene, card, self._job(), wait=step == policy.WAIT)
+        if step == policy.RUN_OPEN and down is not None:
+            fastpath.say_open(self.scene, card, down, now)
+        return self._launch(card)
+
+    def _launch(self, card: "Card") -> int:
+        if card.notice:
+            fastpath.say_notice(self.scene, card)
+        try:
+            launch.tool(self.scene.home, card, self.scene.words.args, self.scene.environ)
+        except LaunchFailed:
+            return self._plain()  # what the environment does not provide, uvx names best
+
+    def _refresh_first(self, mode: str, *, offline: bool) -> int:
+        """Nothing kept may run before the index was asked: refresh here, with uv's progress shown as uvx shows it."""
+        started = time.time()
+        try:
+            with refresh.take_lock(self.scene.home, self.request.id, 0):
+                return self._refresh_here(mode, offline=offline)
+        except locks.Busy:
+            return self._after_another(started, mode, offline=offline)
+        except locks.LockTrouble as error:
+            self._warn(f"{error}; running through `uvx` without keeping `{self.request.tool}`")
+            return self._plain()
+
+    def _refresh_here(self, mode: str, *, offline: bool) -> int:
+        job = self._job()
+        job.shown, job.offline, job.heard = not self.scene.words.quiet, offline, True
+        outcome = refresh.refresh(job)
+        self.record = job.record
+        return self._refreshed(job, outcome, mode, offline=offline)
+
+    def _after_another(self, started: float, mode: str, *, offline: bool) -> int:
+        """Another process refreshes the same request: wait for it and use what it made, or what it learned."""
+        lock = f"{self.scene.home}/records/{self.request.id}.lock"
+        said = False
+        while True:
+            try:
+                with locks.hold(lock, 1.0):
+                    return self._use_what_came(started, mode, offline=offline)
+            except locks.Busy:
+                if time.time() - locks.last_beat(lock) > max(_FROZEN, self.request.patience):
+                    self._warn(f"another process has been refreshing `{self.request.tool}` without a sign of life; running plain `uvx`")
+                    return self._plain()
+                if not said and sys.stderr is not None and os.isatty(2):
+                    messages.say("", f"another process is refreshing `{self.request.tool}`; waiting for it", self.scene.loud)
+                    said = True
+
+    def _use_what_came(self, started: float, mode: str, *, offline: bool) -> int:
+        ended = self._read_record()
+        if ended is not None:
+            return ended
+        last = self.record.last if self.record is not None else {}
+        recent = float(last.get("at", 0.0)) >= started
+        if self.card is not None and (recent or mode == "strict-cache"):
+            return self._launch(self.card)
+        if recent and last.get("outcome") in (refresh.OUTAGE, refresh.ANSWER):
+            outcome = refresh.replay(last)
+            return self._refreshed(self._job(), outcome, mode, offline=offline)
+        return self._refresh_here(mode, offline=offline)
+
+    def _refreshed(self, job: "Job", outcome: "Outcome", mode: str, *, offline: bool) -> int:
+        """Run what a foreground refresh came to."""
+        if outcome.kind == refresh.NEW and self.record is not None:
+            self._tidy_behind(self.record.current)
+        if outcome.good:
+            self._make_card()
+            return self._launch(self.card) if self.card is not None else self._plain()
+        if outcome.kind == refresh.REFUSED:
+            return self._refused(outcome, mode)
+        if outcome.kind == refresh.LOCAL:
+            return self._local(outcome, mode)
+        if offline:
+            return self._nothing_cached(outcome)
+        if outcome.kind == refresh.ANSWER:
+            return self._answer(outcome)
+        return self._outage(job, outcome, mode)
+
+    def _tidy_behind(self, identity: str) -> None:
+        from lastgood import upkeep
+
+        home = self.scene.home
+        behind.start(lambda _: upkeep.after_refresh(home, identity))
+
+    def _refused(self, outcome: "Outcome", mode: str) -> int:
+        self._make_card()
+        named = f"`{self.request.tool}` {outcome.version} was built but does not start ({outcome.reason})"
+        if self.card is not None and mode != "strict-latest":
+            self._warn(f"{named}; keeping {self.card.version}")
+            return self._launch(self.card)
+        reason = "nothing older is kept" if self.card is None else "the mode is `strict-latest`"
+        self._warn(f"{named}; {reason}, running it as `uvx` would")
+        return self._plain()
+
+    def _local(self, outcome: "Outcome", mode: str) -> int:
+        if self.card is not None and mode.startswith("prefer"):
+            age = time.time() - self.card.asked
+            line = messages.fallback(self.card.tool, self.card.version, age, f"the index could not be asked ({outcome.reason})")
+            self._warn(line)
+            return self._launch(self.card)
+        if outcome.version:
+            self._warn(f"`{self.request.tool}` {outcome.version} cannot be kept ({outcome.reason}); running it through `uvx`")
+        return self._plain()
+
+    def _answer(self, outcome: "Outcome") -> int:
+        kept = self.card
+        if kept is not None and outcome.finding is not None and outcome.finding.kind == "auth":
+            host = breaker.shown(outcome.finding.host)
+            messages.say("hint", messages.auth(kept.tool, kept.version, host, outcome.reason), self.scene.loud)
+        return self._plain()
+
+    def _nothing_cached(self, outcome: "Outcome") -> int:
+        messages.write_all(2, outcome.words)
+        hint = f"no good `{self.request.tool}` is kept and the mode is `strict-cache`; run `lastgood warm {self.request.source}` when the index can be reached"
+        messages.say("hint", hint, self.scene.loud)
+        return outcome.status
+
+    def _outage(self, job: "Job", outcome: "Outcome", mode: str) -> int:
+        """Nothing good is kept for this request and the index is down: the lower rungs of the ladder, then uvx's own error."""
+        finding = outcome.finding
+        host = breaker.shown(finding.host) if finding is not None else ""
+        reason = messages.no_answer(host, outcome.reason)
+        if mode.startswith("prefer"):
+            self._climb(job, reason)
+        messages.write_all(2, outcome.words)
+        if self.card is not None:
+            hint = f"`{self.card.tool}` {self.card.version} is kept, but {self._why_not(mode)}"
+            messages.say("error", reason, self.scene.loud)
+            messages.say("hint", hint, self.scene.loud)
+            return outcome.status
+        messages.say("error", f"{reason} and no good `{self.request.tool}` is kept for this request", self.scene.loud)
+        hint = f"run `lastgood warm {self.request.source}` while the index is up, or `lastgood status` to see what is kept"
+        messages.say("hint", hint, self.scene.loud)
+        return outcome.status
+
+    def _why_not(self, mode: str) -> str:
+        if mode == "strict-latest":
+            return "the mode is `strict-latest`: run without `--refresh`, or with `--prefer-offline`"
+        return "it is older than `stale-max`: raise it, or run with `--offline`"
+
+    def _climb(self, job: "Job", reason: str) -> None:
+        """Become what a lower rung of the ladder offers; returns where none does."""
+        from lastgood import ladder
+
+        if self.card is not None:
+            return
+        near = ladder.near_card(job)
+        if near is not None:
+            self._warn(messages.fallback(near[0].tool, near[0].version, time.time() - near[0].asked, f"{reason}; it was {near[1]}"))
+            self._launch(near[0])
+        cached = ladder.from_uv_cache(job)
+        if cached is not None:
+            self._warn(f"running `{cached.tool}` {cached.version} from uv's cache: {reason}")
+            self._launch(cached)
+        own = ladder.own_program(self.request)
+        if own is not None:
+            program, version = own
+            self._warn(f"running `{self.request.tool}` {version} from the environment of lastgood: {reason}")
+            launch.become(program, [self.request.command, *self.scene.words.args], self.scene.environ)

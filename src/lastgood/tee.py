@@ -1,0 +1,87 @@
+"""What uv says on standard error: kept for judging, and passed on to the user as it comes.
+
+uv's progress must look as it does under uvx; its error must not appear before lastgood knows whether something stands in for it. So
+bytes are passed on until a line starts an error, and from there on they are held.
+"""
+
+from lastgood import messages
+
+_STARTS = ("error", "×")
+_KEPT = 262144
+
+
+class Tee:
+    """Collects what uv writes; with `shown`, also passes progress on to descriptor 2."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown
+        self._all = bytearray()
+        self._undecided = bytearray()  # the beginning of a line that may become an error
+        self._within = False  # the rest of a line whose beginning was passed on
+        self._held: bytearray | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._all += data
+        del self._all[:-_KEPT]
+        if self._held is not None:
+            self._held += data
+        elif self._shown:
+            for piece in data.splitlines(keepends=True):
+                self._pass_on(piece)
+
+    def _pass_on(self, piece: bytes) -> None:
+        if self._held is not None:
+            self._held += piece
+            return
+        whole = piece.endswith((b"\n", b"\r"))
+        if not self._within:
+            self._undecided += piece
+            words = plain(bytes(self._undecided)).lstrip()
+            if words.startswith(_STARTS):
+                self._held, self._undecided = self._undecided, bytearray()
+                return
+            if not whole and any(start.startswith(words) for start in _STARTS):
+                return
+            piece, self._undecided = bytes(self._undecided), bytearray()
+        messages.write_all(2, piece)
+        self._within = not whole
+
+    def finish(self) -> None:
+        """Pass on what was undecided: nothing follows."""
+        messages.write_all(2, bytes(self._undecided))
+        self._undecided.clear()
+
+    @property
+    def text(self) -> str:
+        """Everything so far, without escapes."""
+        return plain(bytes(self._all))
+
+    @property
+    def raw(self) -> bytes:
+        """Everything so far, as uv wrote it."""
+        return bytes(self._all)
+
+    @property
+    def withheld(self) -> bytes:
+        """What the user has not seen: the error."""
+        if not self._shown:
+            return bytes(self._all)
+        return bytes(self._held if self._held is not None else b"")
+
+
+def plain(data: bytes) -> str:
+    """Text without ANSI escapes."""
+    text = data.decode("utf-8", "replace")
+    out = []
+    for index, part in enumerate(text.split("\033")):
+        if index == 0:
+            out.append(part)
+        elif part.startswith("["):
+            end = 1
+            while end < len(part) and not ("@" <= part[end] <= "~"):
+                end += 1
+            out.append(part[end + 1 :])
+        else:
+            out.append(part[1:])
+    return "".join(out)

@@ -1,0 +1,229 @@
+"""The test index serves like a real one, and fails exactly as it is told, seen with uv's own eyes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.index import ROOT, Index
+from tests.support.waiting import wait_for
+from tests.support.wheels import demo_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import IndexFactory, SandboxFactory
+    from tests.support.index_faults import FaultKind, Where
+    from tests.support.sandbox import Sandbox
+
+FAULTS: list[tuple[FaultKind | int, Where, str]] = [
+    ("refuse", "all", "Connection refused"),
+    ("reset", "page", "error sending request for url ("),
+    ("hang-before-headers", "page", "operation timed out"),
+    ("hang-after-headers", "metadata", "operation timed out"),
+    ("truncate", "file", "end of file before message length reached"),
+    ("login", "page", "there are no versions of"),
+    ("redirect-login", "page", "there are no versions of"),
+    ("redirect-404", "page", "was not found in the package registry"),
+    ("garbage", "page", "unexpected JSON"),
+    ("alter", "file", "Hash mismatch for"),
+    ("cut", "file", "Failed to download"),
+    (500, "page", "HTTP status server error (500"),
+    (429, "file", "HTTP status client error (429"),
+    (401, "page", "lack of valid authentication credentials"),
+    (403, "page", "403 Forbidden"),
+    (404, "metadata", "HTTP status client error (404"),
+    (407, "page", "HTTP status client error (407"),
+]
+
+
+@pytest.mark.parametrize(("kind", "on", "words"), FAULTS)
+def test_uv_meets_the_fault_and_recovers_when_it_is_healed(
+    demo: Index, sandbox: Sandbox, kind: FaultKind | int, on: Where, words: str
+) -> None:
+    """The tool does not start during the fault, uv names it, and after `heal` all is well."""
+    sandbox.env |= {"UV_HTTP_TIMEOUT": "1", "UV_HTTP_RETRIES": "0", "UV_NO_WRAP": "1"}
+    demo.fault(kind, on=on)
+    failed = sandbox.uvx("demo-tool", "--version")
+    assert failed.status in {1, 2}
+    assert words in failed.err
+    assert sandbox.starts() == 0
+    demo.heal()
+    assert sandbox.uvx("demo-tool", "--version").out == "demo-tool 1.0\n"
+
+
+def test_both_forms_of_the_simple_api_are_negotiated(demo: Index) -> None:
+    """HTML for a browser, JSON for who asks; each with its own validator."""
+    html, json = _get(demo.url + "demo-tool/"), _get(demo.url + "demo-tool/", Accept="application/vnd.pypi.simple.v1+json")
+    assert (html[1]["Content-Type"], json[1]["Content-Type"]) == ("text/html", "application/vnd.pypi.simple.v1+json")
+    assert b"data-core-metadata" in html[2]
+    assert html[1]["ETag"] != json[1]["ETag"]
+    assert _get(demo.url + "demo-tool/", **{"If-None-Match": str(html[1]["ETag"])})[0] == 304
+    assert html[1]["Cache-Control"] is None
+    demo.set_max_age(600)
+    assert _get(demo.url + "Demo_Tool")[1]["Cache-Control"] == "max-age=600, public"
+
+
+def test_ranges_are_served(demo: Index) -> None:
+    """First bytes, last bytes, and a range outside of the file."""
+    wheel = demo.publish(demo_tool("1.1"))
+    url = f"http://{demo.files_host}/files/{wheel.filename}"
+    assert _get(url, Range="bytes=0-3")[::2] == (206, b"PK\x03\x04")
+    assert _get(url, Range="bytes=-22")[2] == wheel.contents[-22:]
+    assert _get(url, Range="bytes=99999999-")[0] == 416
+
+
+def test_max_age_spares_the_index(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:
+    """Within the page's max-age uv asks nothing; without it, it asks each time."""
+    index = index_factory(max_age=600)
+    index.publish(demo_tool("1.0"))
+    sandbox = sandbox_factory(index)
+    sandbox.uvx("demo-tool")
+    index.clear_requests()
+    sandbox.uvx("demo-tool")
+    assert (index.requests(), index.connections()) == ([], 0)
+
+
+def test_releases_come_and_go(demo: Index, sandbox: Sandbox) -> None:
+    """A published release is taken, a yanked or withdrawn one is not."""
+    sandbox.env["UV_NO_WRAP"] = "1"
+    demo.publish(demo_tool("1.1"))
+    demo.publish(demo_tool("1.2"))
+    assert sandbox.uvx("demo-tool", "--version").out == "demo-tool 1.2\n"
+    demo.unpublish("demo-tool", "1.2")
+    assert sandbox.uvx("demo-tool", "--version").out == "demo-tool 1.1\n"
+    demo.yank("Demo_Tool", "1.1")
+    assert sandbox.uvx("demo-tool", "--version").out == "demo-tool 1.0\n"
+
+
+def test_metadata_can_be_left_to_range_requests(index: Index, sandbox: Sandbox) -> None:
+    """An index without core metadata: uv reads it out of the wheel."""
+    index.publish(demo_tool("1.0"), core_metadata=False)
+    assert sandbox.uvx("demo-tool").status == 0
+    assert index.requests("metadata") == []
+    assert 206 in {request.status for request in index.requests("file")}
+
+
+def test_every_times_and_project_limit_a_fault(demo: Index) -> None:
+    """Every second request, twice; and another project is left alone."""
+    demo.publish(demo_tool("1.0", name="other-tool"))
+    demo.fault(503, project="Demo_Tool", every=2, times=2)
+    statuses = [_get(demo.url + "demo-tool/")[0] for _ in range(6)]
+    assert statuses == [200, 503, 200, 503, 200, 200]
+    assert _get(demo.url + "other-tool/")[0] == 200
+
+
+def test_a_status_can_name_the_time_to_come_back(demo: Index) -> None:
+    """Retry-After goes with a status, Cache-Control with a login page."""
+    demo.fault(429, retry_after=7, times=1)
+    demo.fault("login", max_age=3600)
+    assert _get(demo.url + "demo-tool/")[1]["Retry-After"] == "7"
+    assert _get(demo.url + "demo-tool/")[1]["Cache-Control"] == "max-age=3600"
+
+
+def test_stopped_it_refuses_and_comes_back_on_the_same_port(demo: Index) -> None:
+    """`stop` outlasts `heal`; the port is the same afterwards."""
+    url = demo.url + "demo-tool/"
+    demo.stop()
+    demo.heal()
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        _get(url)
+    demo.start_again()
+    assert _get(url)[0] == 200
+
+
+def test_the_files_host_fails_by_itself(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:
+    """Pages answer, the other port refuses."""
+    index = index_factory(split_files=True)
+    index.publish(demo_tool("1.0"))
+    index.fault("refuse", on="file")
+    assert index.files_host != index.host
+    result = sandbox_factory(index).uvx("demo-tool")
+    assert f"http://{index.files_host}/files/" in result.err
+    assert [request.path_class for request in index.requests()] == ["page"]
+
+
+def test_certificates_are_good_until_told_otherwise(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:
+    """The sandbox trusts the test authority; a bad certificate is refused."""
+    index = index_factory(tls=True)
+    index.publish(demo_tool("1.0"))
+    sandbox = sandbox_factory(index)
+    index.fault("bad-certificate")
+    assert "invalid peer certificate" in sandbox.uvx("demo-tool").err
+    index.heal()
+    assert sandbox.uvx("demo-tool").status == 0
+
+
+def test_credentials_are_demanded(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:
+    """401 without, the tool with."""
+    index = index_factory(auth=("user", "secret"))
+    index.publish(demo_tool("1.0"))
+    sandbox = sandbox_factory(index)
+    assert "401" in sandbox.uvx("demo-tool").err
+    assert sandbox.uvx("demo-tool", env={"UV_DEFAULT_INDEX": index.url_with_credentials}).status == 0
+
+
+def test_a_held_connection_is_seen_and_let_go(demo: Index, sandbox: Sandbox) -> None:
+    """The request is in the log while it hangs; `heal` drops it, and uv's next try succeeds."""
+    demo.fault("trickle", on="page")
+    process = sandbox.popen(["uvx", "demo-tool", "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    held = demo.wait_for_requests(1, "page")[0]
+    assert (held.project, held.fault, process.poll()) == ("demo-tool", "trickle", None)
+    demo.heal()
+    assert process.communicate(timeout=30)[0] == b"demo-tool 1.0\n"
+
+
+def test_a_fault_that_cannot_be_is_refused(index: Index) -> None:
+    """Mistakes in a test are errors, not faults that never strike."""
+    with pytest.raises(ValueError, match="split_files"):
+        index.fault("refuse", on="file")
+    with pytest.raises(ValueError, match="tls"):
+        index.fault("bad-certificate")
+    with pytest.raises(ValueError, match="unknown fault"):
+        index.fault("nonsense")  # type: ignore[arg-type]
+
+
+def test_the_index_dies_with_its_parent(tmp_path: Path) -> None:
+    """Even when the parent is killed without a chance to clean up."""
+    code = (
+        "import sys, pathlib, signal; from tests.support.index import Index; "
+        "index = Index.start(pathlib.Path(sys.argv[1])); print(index.pid, flush=True); signal.pause()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    wait_for(lambda: not _alive(pid), "the index process to end")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # a container may have no init that reaps orphans: a zombie has ended, too
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state) and not state.startswith("Z")
+
+
+def _get(url: str, **headers: str) -> tuple[int, dict[str, str | None], bytes]:
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=10) as response:
+            return response.status, _Headers(response.headers.items()), response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, _Headers(error.headers.items()), error.read()
+
+
+class _Headers(dict[str, "str | None"]):
+    def __missing__(self, name: str) -> None:
+        return None
