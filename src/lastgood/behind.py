@@ -1,7 +1,7 @@
 """A piece of work as a process of its own session, behind the tool that this process becomes.
 
-Forked, not started anew: what is imported already need not be imported again. Twice, so that no zombie is left to the tool. It has no
-terminal and none of the caller's descriptors (a hook runner waits for the end of its pipe), and it ends by itself.
+Forked, not started anew: what is imported already need not be imported again. Twice, so that no zombie is left to the tool.
+It has no terminal and none of the caller's descriptors (a hook runner waits for the end of its pipe), and it ends by itself.
 """
 
 import os
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LONGEST = 600
 """Seconds after which whatever goes on behind is ended, and what it started with it."""
 DIED = "died"
+_HOUR = 3600.0  # select refuses to wait for an infinite patience
 _GAP = "\x1f"
 
 
@@ -67,8 +68,8 @@ class Listener:
         until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
-            if not select.select([self._descriptor], [], [], max(0.0, min(left, 3600.0)))[0]:
-                if left <= 3600.0:
+            if not select.select([self._descriptor], [], [], max(0.0, min(left, _HOUR)))[0]:
+                if left <= _HOUR:
                     return None
                 continue
             words = os.read(self._descriptor, 65536).decode("utf-8", "replace").strip("\n").split(_GAP)

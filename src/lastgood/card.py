@@ -10,7 +10,22 @@ from lastgood.errors import Damage
 HEADER = "lastgood card 1"
 ABSENT = -1
 
-_TEXTS = ("key", "tool", "version", "record", "generation", "command", "launch", "file", "uv", "source", "spec", "extra", "mode", "hosts")
+_TEXTS = (
+    "key",
+    "tool",
+    "version",
+    "record",
+    "generation",
+    "command",
+    "launch",
+    "file",
+    "uv",
+    "source",
+    "spec",
+    "extra",
+    "mode",
+    "hosts",
+)
 _NUMBERS = ("asked", "max_age", "patience", "stale_max")
 _WHOLES = ("lean", "file_size", "base_size", "base_mtime", "nofile", "held", "notice")
 _LAUNCHES = ("python", "exec", "search")

@@ -1,12 +1,12 @@
 """The exceptions of lastgood, a small tree. Only words live here; nothing is printed and nothing is decided.
 
-    LastgoodError              any failure that has one line to say and an exit status
-    ├── UsageError             the words on the command line are wrong
-    ├── SettingError           a variable, flag or configuration key has a value that cannot be used
-    ├── NoUvError              no uv can be found
-    └── StateError             the home cannot be used (foreign, writable by others, not a directory)
-    Damage                     a file of the state is not what it should be: never shown as it is
-    LaunchFailed               the tool could not be started; nothing has run yet
+LastgoodError              any failure that has one line to say and an exit status
+├── UsageError             the words on the command line are wrong
+├── SettingError           a variable, flag or configuration key has a value that cannot be used
+├── NoUvError              no uv can be found
+└── StateError             the home cannot be used (foreign, writable by others, not a directory)
+Damage                     a file of the state is not what it should be: never shown as it is
+LaunchFailed               the tool could not be started; nothing has run yet
 """
 
 

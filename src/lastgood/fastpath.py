@@ -3,10 +3,9 @@
 Imports no more than os, sys, time, zlib and their like; import-linter and a test keep it so.
 """
 
-import os
 import time
 
-from lastgood import breaker, launch, messages, policy, request, settings
+from lastgood import breaker, launch, messages, notices, policy, request, settings
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed
 
@@ -57,35 +56,14 @@ def start_at_once(scene: "Scene", card: "Card", now: float) -> None:
     if step not in (policy.RUN, policy.RUN_OPEN):
         return
     if card.notice:
-        say_notice(scene, card)
+        notices.say_waiting(scene, card)
     if step == policy.RUN_OPEN and down is not None:
-        say_open(scene, card, down, now)
+        notices.say_open(scene, card, down, now)
     try:
         launch.tool(scene.home, card, scene.words.args, scene.environ)
     except LaunchFailed as error:
         scene.reason = str(error)
         scene.card = None
-
-
-def say_open(scene: "Scene", card: "Card", down: breaker.Breaker, now: float) -> None:
-    """The notice of a run while a breaker is open."""
-    line = messages.fallback_open(card.tool, card.version, now - card.asked, breaker.shown(down.host), down.since, down.until, now)
-    messages.say("warning", line, scene.loud)
-
-
-def say_notice(scene: "Scene", card: "Card") -> None:
-    """Say the line that an earlier refresh left for the next run; whoever takes the file first says it."""
-    path = f"{scene.home}/notices/{card.record}"
-    mine = f"{path}.{os.getpid()}"
-    try:
-        os.rename(path, mine)
-        with open(mine, encoding="utf-8", errors="replace") as file:
-            text = file.read(4096)
-        os.unlink(mine)
-    except OSError:
-        return  # said already, or the home is read-only
-    for line in text.splitlines():
-        messages.say("warning", line, scene.loud)
 
 
 def _interrupted() -> int:

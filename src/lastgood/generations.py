@@ -1,7 +1,7 @@
 """Retained environments: reading what uvx built, cloning it into the store, checking that it starts, removing it.
 
-A clone is made of hard links, so it costs milliseconds and no space; where links are impossible, of copies, file by file. It is made in
-`.staging-*` and renamed into place, so a generation is whole or not there.
+A clone is made of hard links, so it costs milliseconds and no space; where links are impossible, of copies, file by file. It
+is made in `.staging-*` and renamed into place, so a generation is whole or not there.
 """
 
 import errno
@@ -32,7 +32,7 @@ _CHECK = (
 )
 
 
-class NotRetainable(LastgoodError):
+class NotRetainable(LastgoodError):  # noqa: N818 (a property of an environment)
     """The environment is none that can be cloned: not relocatable, or an installed tool's own."""
 
 
@@ -276,8 +276,8 @@ def _expect_success(argv: "list[str]", environ: "Mapping[str, str]") -> None:
 
 
 def run_quietly(argv: "list[str]", environ: "Mapping[str, str]", seconds: float) -> "tuple[int | None, str]":
-    """Run a program in a session of its own, with no input: its exit status (None where it had to be stopped) and its last words."""
-    reads, writes = os.pipe()
+    """Run a program in a session of its own, with no input: its exit status (None where it had to be stopped) and its last
+    words.""" reads, writes = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, writes, 1),
@@ -285,7 +285,12 @@ def run_quietly(argv: "list[str]", environ: "Mapping[str, str]", seconds: float)
     ]
     try:
         pid = os.posix_spawnp(
-            argv[0], argv, launch.as_found(dict(environ)), file_actions=actions, setsid=True, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+            argv[0],
+            argv,
+            launch.as_found(dict(environ)),
+            file_actions=actions,
+            setsid=True,
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
         )
     except OSError as error:
         os.close(reads)

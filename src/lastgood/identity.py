@@ -105,7 +105,7 @@ def identify(scene: "Scene") -> Request:
         words.plain = made.plain
         refusal.words = words
         raise
-    _settle(made, words, configuration)
+    _settle(made, configuration)
     made.command = words.target if made.searched else made.target.command
     made.tool = (made.command or made.target.name or made.slug).rpartition("/")[2]
     made.hosts = _hosts(words, environ)
@@ -203,7 +203,11 @@ def _fingerprint(made: Request, scene: "Scene") -> None:
     made.fields = {
         "package": target.name or request.without_credentials(target.url),
         "extras": list(target.extras),
-        "specifier": "@latest" if target.latest else target.specifier if target.kind == "registry" else request.without_credentials(target.text),
+        "specifier": "@latest"
+        if target.latest
+        else target.specifier
+        if target.kind == "registry"
+        else request.without_credentials(target.text),
         "options": [list(pair) for pair in request.options(words)],
         "variables": [list(pair) for pair in request.variables(environ)],
         "files": [content for content in contents if content],
@@ -237,7 +241,9 @@ def _requirements(path: str, stamps: "list[tuple[str, int, int]]") -> str:
         raise request.Handover(f"`{os.path.basename(path)}` is no file here")
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         lines = [line.strip() for line in file]
-    if path.endswith((".toml", ".py")) or any(line.startswith(("-r", "-c", "-e", "--req", "--con", "--edit", ".", "/")) for line in lines):
+    if path.endswith((".toml", ".py")) or any(
+        line.startswith(("-r", "-c", "-e", "--req", "--con", "--edit", ".", "/")) for line in lines
+    ):
         raise request.Handover(f"`{os.path.basename(path)}` names other files")
     return _content(path, stamps)
 
@@ -253,7 +259,7 @@ def _place(path: str, stamps: "list[tuple[str, int, int]]") -> str:
     return f"place:{path}:{_digest(json.dumps(listed), 16)}"
 
 
-def _settle(made: Request, words: "Words", configuration: "Configuration") -> None:
+def _settle(made: Request, configuration: "Configuration") -> None:
     """The settings of this request: an exact pin and `@latest` have defaults of their own."""
     made.mode = configuration.mode()
     made.max_age = configuration.seconds("max-age")

@@ -1,14 +1,14 @@
 """What stands in when the index is down and nothing good is kept for the request: the lower rungs of the ladder.
 
-This request's good generation is the first rung and not here. Then: a generation kept for another request that satisfies this one · what
-uv's own cache still resolves to · the tool in the environment that lastgood itself runs in.
+This request's good generation is the first rung and not here. Then: a generation kept for another request that satisfies
+this one · what uv's own cache still resolves to · the tool in the environment that lastgood itself runs in.
 """
 
 import os
 import sys
 
-from lastgood import refresh
 from lastgood import record as records
+from lastgood import refresh
 from lastgood.errors import Damage
 
 TYPE_CHECKING = False
@@ -24,8 +24,8 @@ _SAME = ("package", "extras", "options", "variables", "files", "platform")
 def near(home: str, request: "Request") -> "list[tuple[Record, Generation]]":
     """Kept generations of other requests that satisfy this one, best first.
 
-    Same package, extras, options, variables and files; the version satisfies the specifier; the interpreter may differ. Never across indexes:
-    they are among options, variables and files.
+    Same package, extras, options, variables and files; the version satisfies the specifier; the interpreter may differ.
+    Never across indexes: they are among options, variables and files.
     """
     found = []
     for identity in records.identities(home, request.slug + "-"):
@@ -65,7 +65,9 @@ def near_card(job: "Job") -> "tuple[Card, str] | None":
         card = refresh.derive_card(job, record, generation)
         if card is not None:
             other = record.request.get("interpreter") != job.request.fields["interpreter"]
-            note = f"kept with Python {generation.python}" if other else f"kept for `{record.request.get('specifier') or record.tool}`"
+            note = (
+                f"kept with Python {generation.python}" if other else f"kept for `{record.request.get('specifier') or record.tool}`"
+            )
             return card, note
     return None
 
@@ -99,5 +101,3 @@ def from_uv_cache(job: "Job") -> "Card | None":
         return None
     generation = job.record.usable(job.home)
     return refresh.derive_card(job, job.record, generation) if generation is not None else None
-
-

@@ -4,7 +4,7 @@ What CPython leaves behind in a process that it execs is undone here (UVX facts,
 a coerced LC_CTYPE (PEP 538), closed standard descriptors. Nothing here decides anything.
 """
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # `signal` imports enum: 4 ms
 import os
 import sys
 
@@ -28,7 +28,7 @@ def open_standard_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(descriptor, True)
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 (the standard library's signature)
 
 
 def die_interrupted() -> None:

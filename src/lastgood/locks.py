@@ -1,8 +1,8 @@
 """The locks of the state: one lock file a record, taken with flock.
 
 Two ways to the same lock. `hold` waits with a timeout and is filelock's. `claim` does not wait: it is one flock call, because
-importing filelock takes 37 ms here, longer than uvx takes to revalidate a tool, and a stale run that nobody else refreshes has no one
-to wait for. Both lock the same file with the same call, so they exclude each other (a test proves it).
+importing filelock takes 37 ms here, longer than uvx takes to revalidate a tool, and a stale run that nobody else refreshes
+has no one to wait for. Both lock the same file with the same call, so they exclude each other (a test proves it).
 """
 
 import errno
@@ -11,7 +11,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
@@ -94,6 +94,17 @@ class hold:  # noqa: N801 (used as a verb: `with hold(path, timeout)`)
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+def is_held(path: str) -> bool:
+    """Whether some process holds the lock right now."""
+    try:
+        claim(path).release()
+    except Busy:
+        return True
+    except LockTrouble:
+        return False
+    return False
 
 
 def beat(path: str) -> None:

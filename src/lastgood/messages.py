@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lastgood.errors import LastgoodError
 
 _COLOURS = {"error": "\033[1;31m", "warning": "\033[1;33m", "hint": "\033[1;36m"}
+_TWO_MINUTES = 120
 _STEPS = ((86400.0, "days", " day"), (3600.0, "h", ""), (60.0, "m", ""))
 
 
@@ -29,10 +30,8 @@ def say(level: str, text: str, environ: "Mapping[str, str]") -> None:
 
 
 def tell(error: "LastgoodError", environ: "Mapping[str, str]") -> None:
-    """Say an error and what would help."""
-    say("error", error.message, environ)
-    if error.hint:
-        say("hint", error.hint, environ)
+    """Say an error and what would help, in one line."""
+    say("error", f"{error.message}; {error.hint}" if error.hint else error.message, environ)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -91,7 +90,7 @@ def fallback_slow(tool: str, version: str, age: float, host: str, patience: floa
 
 
 def no_answer(host: str, reason: str) -> str:
-    """Why an index is as good as down, as a clause: ``\`index.example\` did not answer (timed out)``."""
+    r"""Why an index is as good as down, as a clause: ``\`index.example\` did not answer (timed out)``."""
     if reason.startswith("web page instead"):
         return f"{_who(host)} answered with a web page, not an index (captive portal?)"
     if reason.startswith("HTTP "):
@@ -110,7 +109,7 @@ def _who(host: str) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:g}s" if value < 120 else ago(value)
+    return f"{value:g}s" if value < _TWO_MINUTES else ago(value)
 
 
 def fallback(tool: str, version: str, age: float, reason: str) -> str:

@@ -1,7 +1,7 @@
 """Outage or answer: what uv's words say about a failed refresh. Pure; never looks at an exit status.
 
-The fragments stayed the same across seven versions of uv (0.5.31 to 0.13.9) and are proven against the installed one by the contract
-tests. What is neither here is an answer and reported verbatim: safe against new wordings.
+The fragments stayed the same across seven versions of uv (0.5.31 to 0.13.9) and are proven against the installed one by the
+contract tests. What is neither here is an answer and reported verbatim: safe against new wordings.
 """
 
 from lastgood import tee
@@ -162,7 +162,7 @@ def addresses(text: str) -> "list[str]":
         at = text.find(scheme)
         while at >= 0:
             end = at + len(scheme)
-            while end < len(text) and text[end] not in " \t`'\"()<>,;?#":
+            while end < len(text) and text[end] not in " \t\r\n`'\"()<>,;?#":
                 end += 1
             url = text[at:end].rstrip(".:")
             authority = url[len(scheme) :].split("/", 1)[0]

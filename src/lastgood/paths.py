@@ -1,14 +1,15 @@
 """Where the state lives, and whether it may be trusted. Names only: no file is written here.
 
-    cards/<name>               launch cards, derived from the records
-    records/<id>.json          the records; each written under records/<id>.lock
-    generations/<id>/          retained environments; .staging-* while one is made, .trash-* while one is removed
-    hosts/<host>               breaker state of one host and port
-    notices/<id>               a line that the next run has still to say
-    events.jsonl               history
+cards/<name>               launch cards, derived from the records
+records/<id>.json          the records; each written under records/<id>.lock
+generations/<id>/          retained environments; .staging-* while one is made, .trash-* while one is removed
+hosts/<host>               breaker state of one host and port
+notices/<id>               a line that the next run has still to say
+events.jsonl               history
 """
 
 import os
+import stat
 
 from lastgood.errors import StateError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PARTS = ("cards", "records", "generations", "hosts", "notices")
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 _OTHERS_MAY_WRITE = 0o022
+_LONGEST_NAME = 200
 
 
 def user_home(environ: "Mapping[str, str]") -> str:
@@ -55,7 +57,7 @@ def trusted(path: str) -> bool:
         raise StateError(f"`{path}` cannot be the home of lastgood: a part of the path is a file", fatal=True) from error
     except OSError as error:
         raise StateError(f"`{path}` cannot be the home of lastgood: {(error.strerror or '').lower()}") from error
-    if found.st_mode & 0o170000 != 0o040000:
+    if not stat.S_ISDIR(found.st_mode):
         raise StateError(f"`{path}` cannot be the home of lastgood: it is a file", "set `LASTGOOD_HOME` to a directory", fatal=True)
     if found.st_uid != os.geteuid():
         raise StateError(f"`{path}` belongs to user {found.st_uid}, not to you: it names what gets executed")
@@ -66,7 +68,7 @@ def trusted(path: str) -> bool:
 
 def plain(name: str) -> bool:
     """Whether `name` is one file name made of harmless characters: state must not lead outside the home."""
-    return 0 < len(name) < 200 and name[0] != "." and all(c in _SAFE for c in name)
+    return 0 < len(name) < _LONGEST_NAME and name[0] != "." and all(c in _SAFE for c in name)
 
 
 def slug(text: str) -> str:

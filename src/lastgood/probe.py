@@ -74,7 +74,7 @@ def _wrong_answer(url: str, answer: httpx.Response) -> "Finding | None":
     body = _body(answer)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if url.endswith(_FILES):
-        return _wrong_file(url, body, kind, answer)
+        return _wrong_file(url, body, kind)
     if kind == "application/vnd.pypi.simple.v1+json":
         return None if _is_json(body) else _portal(url)
     return None if _lists_files(body) else _portal(url)
@@ -89,7 +89,7 @@ def _body(answer: httpx.Response) -> bytes:
     return body
 
 
-def _wrong_file(url: str, body: bytes, kind: str, answer: httpx.Response) -> "Finding | None":
+def _wrong_file(url: str, body: bytes, kind: str) -> "Finding | None":
     if kind == "text/html" or body.lstrip()[:1] == b"<":
         return _portal(url)
     if url.endswith((".whl", ".zip")) and len(body) <= _MOST_BYTES and not _is_whole_zip(body):

@@ -1,7 +1,7 @@
 """Configuration: `[tool.lastgood]` of a project, a lastgood.toml, the user's own file; the only importer of tomllib.
 
-Precedence, weakest first: default, user file, project file, the tool's own entry in the table, environment, flag. Every value knows where
-it came from. Unknown keys are an error with a suggestion.
+Precedence, weakest first: default, user file, project file, the tool's own entry in the table, environment, flag. Every
+value knows where it came from. Unknown keys are an error with a suggestion.
 """
 
 import os
@@ -106,7 +106,7 @@ def load(
         for name, text in found.entry.values.items():
             found.texts[name] = (text, f"`{name}` in {found.entry.where}")
     for setting in settings.SETTINGS:
-        if setting.env in environ and environ[setting.env]:
+        if environ.get(setting.env):
             found.texts[setting.name] = (environ[setting.env], setting.env)
         if setting.name in flags:
             found.texts[setting.name] = (flags[setting.name], setting.flag)

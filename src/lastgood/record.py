@@ -1,7 +1,7 @@
 """The last-known-good record of one request: JSON, written only under the record's lock, by temporary file, fsync and rename.
 
-Also the card that is derived from it. A record that is damaged is set aside under a dated name and rebuilt from the manifests that every
-generation carries; one of a newer format is left alone.
+Also the card that is derived from it. A record that is damaged is set aside under a dated name and rebuilt from the
+manifests that every generation carries; one of a newer format is left alone.
 """
 
 import json
@@ -130,7 +130,7 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> "dict[str, str]":
-    return {_text(key): _text(item) for key, item in dict(value).items()}  # type: ignore[call-overload]
+    return {_text(key): _text(item) for key, item in dict(value).items()}
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -160,7 +160,13 @@ def parse(text: str) -> Record:
         record.held = bool(data["held"])
         record.generations = [Generation(**one) for one in data["generations"]]
         record.refused = [
-            {"version": _text(one["version"]), "digest": _text(one["digest"]), "error": _text(one["error"]), "at": float(one["at"]), "by": _text(one["by"])}
+            {
+                "version": _text(one["version"]),
+                "digest": _text(one["digest"]),
+                "error": _text(one["error"]),
+                "at": float(one["at"]),
+                "by": _text(one["by"]),
+            }
             for one in data["refused"]
         ]
         record.hosts = [_text(host) for host in data["hosts"]]

@@ -85,7 +85,9 @@ class Job:
         self.scene = scene
         self.home = scene.home
         # the working directory is the one that these name already
-        self.environ = {name: value for name, value in scene.environ.items() if name not in ("UV_WORKING_DIR", "UV_WORKING_DIRECTORY")}
+        self.environ = {
+            name: value for name, value in scene.environ.items() if name not in ("UV_WORKING_DIR", "UV_WORKING_DIRECTORY")
+        }
         self.record: Record | None = None
         self.looked = False
         self.shown = False
@@ -125,7 +127,9 @@ class Job:
 def replay(last: "dict[str, Any]") -> Outcome:
     """The outcome of another process's refresh, as its record tells it: whoever waited for it need not ask again."""
     kind, reason = str(last.get("outcome", "")), str(last.get("reason", ""))
-    outcome = Outcome(kind, reason, outage.Finding(kind, str(last.get("class", "")), reason, outage.addresses(str(last.get("words", "")))))
+    outcome = Outcome(
+        kind, reason, outage.Finding(kind, str(last.get("class", "")), reason, outage.addresses(str(last.get("words", ""))))
+    )
     outcome.status = int(last.get("status", 1))
     outcome.words = str(last.get("words", "")).encode()
     return outcome
@@ -320,7 +324,7 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
             current.source, current.uv = environment.root, result.uv
         write_record(job, outcome, None)
         return outcome
-    kept = describe(job, result, environment, staged[0], version)
+    kept = describe(result, environment, staged[0], version)
     try:
         check(job, staged[0], kept)
     except generations.Refused as error:
@@ -334,7 +338,7 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
     return outcome
 
 
-def describe(job: Job, result: uv.Result, environment: generations.Environment, place: str, version: str) -> "Generation":
+def describe(result: uv.Result, environment: generations.Environment, place: str, version: str) -> "Generation":
     """What the record will say of a staged environment. Raises OSError where its interpreter is gone."""
     import resource
 
@@ -507,10 +511,7 @@ def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.
 def _local_trouble(job: Job, error: Exception, built: "list[generations.Environment]") -> Outcome:
     """The disk is full, a directory cannot be written, the environment cannot be cloned: nobody's outage."""
     version = _version(job, built[0]) if built else ""
-    if isinstance(error, LastgoodError):
-        reason = error.message
-    else:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+    reason = error.message if isinstance(error, LastgoodError) else (getattr(error, "strerror", None) or str(error)).lower()
     outcome = Outcome(LOCAL, reason, outage.Finding(outage.LOCAL, "local", reason), version=version)
     job.tell(outcome)
     return outcome

@@ -77,23 +77,102 @@ OPTIONS = _options()
 # them: a new one of uv's is safe by default. The classes are proven against `uvx --show-settings` by a contract test.
 WRITE_VARIABLES = ("UV_LINK_MODE", "UV_COMPILE_BYTECODE", "UV_NO_INSTALLER_METADATA")
 _OTHER_VARIABLES = frozenset(
-    """
-    UV UV_OFFLINE UV_NO_CACHE UV_LINK_MODE UV_COMPILE_BYTECODE UV_COMPILE_BYTECODE_TIMEOUT UV_NO_INSTALLER_METADATA
-    UV_KEYRING_PROVIDER UV_INSECURE_HOST UV_SYSTEM_CERTS UV_NATIVE_TLS UV_CREDENTIALS_DIR UV_GITHUB_TOKEN UV_NO_GITHUB_FAST_PATH
-    UV_GITHUB_FAST_PATH_URL UV_S3_ENDPOINT_URL UV_GCS_ENDPOINT_URL UV_AZURE_ENDPOINT_URL UV_HTTP_PROXY UV_HTTPS_PROXY UV_NO_PROXY
-    UV_PYTHON_INSTALL_MIRROR UV_PYPY_INSTALL_MIRROR UV_GRAALPY_INSTALL_MIRROR UV_PYODIDE_INSTALL_MIRROR UV_PYTHON_DOWNLOADS
-    UV_PYTHON_DOWNLOADS_JSON_URL UV_REQUIRE_METADATA_RANGE_REQUESTS UV_ASTRAL_MIRROR_URL
-    UV_HTTP_TIMEOUT UV_REQUEST_TIMEOUT UV_HTTP_CONNECT_TIMEOUT UV_HTTP_RETRIES UV_LOCK_TIMEOUT UV_UPLOAD_HTTP_TIMEOUT
-    UV_CONCURRENT_DOWNLOADS UV_CONCURRENT_BUILDS UV_CONCURRENT_INSTALLS UV_STACK_SIZE
-    UV_CACHE_DIR UV_TOOL_DIR UV_TOOL_BIN_DIR UV_WORKING_DIR UV_WORKING_DIRECTORY UV_PROJECT UV_PROJECT_ENVIRONMENT
-    UV_PYTHON_BIN_DIR UV_PYTHON_CACHE_DIR UV_PYTHON_INSTALL_BIN UV_PYTHON_INSTALL_REGISTRY UV_PYTHON_NO_REGISTRY
-    UV_NO_PROGRESS UV_SHOW_RESOLUTION UV_NO_WRAP UV_LOG_CONTEXT UV_QUIET UV_VERBOSE UV_NO_COLOR UV_COLOR UV_NO_HINTS
-    UV_ENV_FILE UV_NO_ENV_FILE UV_RUN_RECURSION_DEPTH UV_RUN_MAX_RECURSION_DEPTH UV_EXCLUDE UV_SYSTEM_PYTHON UV_BREAK_SYSTEM_PACKAGES
-    UV_REQUIRE_HASHES UV_NO_VERIFY_HASHES UV_DEV UV_NO_DEV UV_FROZEN UV_LOCKED UV_NO_SYNC UV_NO_GROUP UV_NO_DEFAULT_GROUPS
-    UV_NO_EDITABLE UV_INSTALL_DIR UV_UNMANAGED_INSTALL UV_NO_MODIFY_PATH UV_DISABLE_UPDATE UV_DOWNLOAD_URL UV_COMMIT_HASH
-    UV_COMMIT_SHORT_HASH UV_COMMIT_DATE UV_LAST_TAG UV_LAST_TAG_DISTANCE UV_CUSTOM_COMPILE_COMMAND UV_MALWARE_CHECK
-    UV_MALWARE_CHECK_URL UV_HIDE_BUILD_OUTPUT UV_SKIP_WHEEL_FILENAME_CHECK UV_LEGACY_TAR_BACKEND UV_FORCE_OVERWRITE_GIT_CACHE
-    """.split()
+    [
+        "UV",
+        "UV_OFFLINE",
+        "UV_NO_CACHE",
+        "UV_LINK_MODE",
+        "UV_COMPILE_BYTECODE",
+        "UV_COMPILE_BYTECODE_TIMEOUT",
+        "UV_NO_INSTALLER_METADATA",
+        "UV_KEYRING_PROVIDER",
+        "UV_INSECURE_HOST",
+        "UV_SYSTEM_CERTS",
+        "UV_NATIVE_TLS",
+        "UV_CREDENTIALS_DIR",
+        "UV_GITHUB_TOKEN",
+        "UV_NO_GITHUB_FAST_PATH",
+        "UV_GITHUB_FAST_PATH_URL",
+        "UV_S3_ENDPOINT_URL",
+        "UV_GCS_ENDPOINT_URL",
+        "UV_AZURE_ENDPOINT_URL",
+        "UV_HTTP_PROXY",
+        "UV_HTTPS_PROXY",
+        "UV_NO_PROXY",
+        "UV_PYTHON_INSTALL_MIRROR",
+        "UV_PYPY_INSTALL_MIRROR",
+        "UV_GRAALPY_INSTALL_MIRROR",
+        "UV_PYODIDE_INSTALL_MIRROR",
+        "UV_PYTHON_DOWNLOADS",
+        "UV_PYTHON_DOWNLOADS_JSON_URL",
+        "UV_REQUIRE_METADATA_RANGE_REQUESTS",
+        "UV_ASTRAL_MIRROR_URL",
+        "UV_HTTP_TIMEOUT",
+        "UV_REQUEST_TIMEOUT",
+        "UV_HTTP_CONNECT_TIMEOUT",
+        "UV_HTTP_RETRIES",
+        "UV_LOCK_TIMEOUT",
+        "UV_UPLOAD_HTTP_TIMEOUT",
+        "UV_CONCURRENT_DOWNLOADS",
+        "UV_CONCURRENT_BUILDS",
+        "UV_CONCURRENT_INSTALLS",
+        "UV_STACK_SIZE",
+        "UV_CACHE_DIR",
+        "UV_TOOL_DIR",
+        "UV_TOOL_BIN_DIR",
+        "UV_WORKING_DIR",
+        "UV_WORKING_DIRECTORY",
+        "UV_PROJECT",
+        "UV_PROJECT_ENVIRONMENT",
+        "UV_PYTHON_BIN_DIR",
+        "UV_PYTHON_CACHE_DIR",
+        "UV_PYTHON_INSTALL_BIN",
+        "UV_PYTHON_INSTALL_REGISTRY",
+        "UV_PYTHON_NO_REGISTRY",
+        "UV_NO_PROGRESS",
+        "UV_SHOW_RESOLUTION",
+        "UV_NO_WRAP",
+        "UV_LOG_CONTEXT",
+        "UV_QUIET",
+        "UV_VERBOSE",
+        "UV_NO_COLOR",
+        "UV_COLOR",
+        "UV_NO_HINTS",
+        "UV_ENV_FILE",
+        "UV_NO_ENV_FILE",
+        "UV_RUN_RECURSION_DEPTH",
+        "UV_RUN_MAX_RECURSION_DEPTH",
+        "UV_EXCLUDE",
+        "UV_SYSTEM_PYTHON",
+        "UV_BREAK_SYSTEM_PACKAGES",
+        "UV_REQUIRE_HASHES",
+        "UV_NO_VERIFY_HASHES",
+        "UV_DEV",
+        "UV_NO_DEV",
+        "UV_FROZEN",
+        "UV_LOCKED",
+        "UV_NO_SYNC",
+        "UV_NO_GROUP",
+        "UV_NO_DEFAULT_GROUPS",
+        "UV_NO_EDITABLE",
+        "UV_INSTALL_DIR",
+        "UV_UNMANAGED_INSTALL",
+        "UV_NO_MODIFY_PATH",
+        "UV_DISABLE_UPDATE",
+        "UV_DOWNLOAD_URL",
+        "UV_COMMIT_HASH",
+        "UV_COMMIT_SHORT_HASH",
+        "UV_COMMIT_DATE",
+        "UV_LAST_TAG",
+        "UV_LAST_TAG_DISTANCE",
+        "UV_CUSTOM_COMPILE_COMMAND",
+        "UV_MALWARE_CHECK",
+        "UV_MALWARE_CHECK_URL",
+        "UV_HIDE_BUILD_OUTPUT",
+        "UV_SKIP_WHEEL_FILENAME_CHECK",
+        "UV_LEGACY_TAR_BACKEND",
+        "UV_FORCE_OVERWRITE_GIT_CACHE",
+    ]
 )
 _OTHER_PREFIXES = ("UV_PUBLISH_", "UV_VENV_", "UV_INIT_", "UV_INTERNAL__", "UV_TEST_", "UV_LOCK_", "UV_AUDIT_")
 _SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "USERNAME", "CREDENTIAL")
@@ -215,7 +294,7 @@ def parse(argv: "list[str]") -> Words:
             words.plain.append(word)
             index += 1
             break
-        if len(word) < 2 or word[0] != "-":
+        if word in ("", "-") or word[0] != "-":
             break
         taken = _own_option(words, argv, index)
         if not taken:
@@ -444,7 +523,9 @@ def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
 
 def options(words: Words) -> "list[tuple[str, str]]":
     """The options that decide what is resolved, sorted by name, values in their order, without credentials."""
-    kept = [(name, without_credentials(value or "")) for name, value, kind in words.options if kind == "resolve" and name != "--from"]
+    kept = [
+        (name, without_credentials(value or "")) for name, value, kind in words.options if kind == "resolve" and name != "--from"
+    ]
     return sorted(kept, key=lambda pair: pair[0])
 
 

@@ -1,14 +1,14 @@
 """The slow way of `lastgood run`: what happens when there is no card, it is stale, or something is wrong.
 
-Ends in the tool (exec), in plain uvx (exec), or with an exit status where no tool was started. Whatever starts the tool stands last:
-nothing is tried after it.
+Ends in the tool (exec), in plain uvx (exec), or with an exit status where no tool was started. Whatever starts the tool
+stands last: nothing is tried after it.
 """
 
 import os
 import sys
 import time
 
-from lastgood import behind, breaker, fastpath, launch, locks, messages, paths, policy, refresh, request, uv
+from lastgood import behind, breaker, launch, locks, messages, notices, paths, policy, refresh, request, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed, StateError
@@ -135,7 +135,7 @@ def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
     """What another process's refresh wrote into the record."""
     from lastgood import record as records
 
-    assert scene.card is not None  # noqa: S101 (for the type checker)
+    assert scene.card is not None
     record, _ = records.recover(scene.home, scene.card.record, scene.card.tool)
     if record is None or float(record.last.get("at", 0.0)) < started - 1.0:
         return behind.Told(behind.DIED)
@@ -164,7 +164,9 @@ def _after(scene: "Scene", card: "Card", told: behind.Told) -> int:
     if told.kind == refresh.REFUSED:
         messages.say("warning", refresh.refused_line(card.tool, told.version, told.reason, card.version), scene.loud)
     elif told.kind == refresh.OUTAGE:
-        messages.say("warning", messages.fallback(card.tool, card.version, age, messages.no_answer(told.host, told.reason)), scene.loud)
+        messages.say(
+            "warning", messages.fallback(card.tool, card.version, age, messages.no_answer(told.host, told.reason)), scene.loud
+        )
     elif told.kind == refresh.LOCAL:
         line = messages.fallback(card.tool, card.version, age, f"the index could not be asked ({told.reason})")
         messages.say("warning", line, scene.loud)
@@ -177,7 +179,7 @@ def _after(scene: "Scene", card: "Card", told: behind.Told) -> int:
 def _start(scene: "Scene", card: "Card") -> int:
     """Become the tool; where its generation cannot start it, tell the whole story."""
     if card.notice:
-        fastpath.say_notice(scene, card)
+        notices.say_waiting(scene, card)
     try:
         launch.tool(scene.home, card, scene.words.args, scene.environ)
     except LaunchFailed as error:
@@ -319,12 +321,12 @@ class _Run:
             self.scene.card = card
             return _stale(self.scene, card, self._job(), wait=step == policy.WAIT)
         if step == policy.RUN_OPEN and down is not None:
-            fastpath.say_open(self.scene, card, down, now)
+            notices.say_open(self.scene, card, down, now)
         return self._launch(card)
 
     def _launch(self, card: "Card") -> int:
         if card.notice:
-            fastpath.say_notice(self.scene, card)
+            notices.say_waiting(self.scene, card)
         try:
             launch.tool(self.scene.home, card, self.scene.words.args, self.scene.environ)
         except LaunchFailed:
@@ -359,7 +361,9 @@ class _Run:
                     return self._use_what_came(started, mode, offline=offline)
             except locks.Busy:
                 if time.time() - locks.last_beat(lock) > max(_FROZEN, self.request.patience):
-                    self._warn(f"another process has been refreshing `{self.request.tool}` without a sign of life; running plain `uvx`")
+                    self._warn(
+                        f"another process has been refreshing `{self.request.tool}` without a sign of life; running plain `uvx`"
+                    )
                     return self._plain()
                 if not said and sys.stderr is not None and os.isatty(2):
                     messages.say("", f"another process is refreshing `{self.request.tool}`; waiting for it", self.scene.loud)
@@ -430,7 +434,8 @@ class _Run:
 
     def _nothing_cached(self, outcome: "Outcome") -> int:
         messages.write_all(2, outcome.words)
-        hint = f"no good `{self.request.tool}` is kept and the mode is `strict-cache`; run `lastgood warm {self.request.source}` when the index can be reached"
+        advice = f"run `lastgood warm {self.request.source}` when the index can be reached"
+        hint = f"no good `{self.request.tool}` is kept and the mode is `strict-cache`; {advice}"
         messages.say("hint", hint, self.scene.loud)
         return outcome.status
 

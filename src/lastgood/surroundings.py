@@ -107,7 +107,11 @@ def uv_files(words: "Words", environ: "Mapping[str, str]") -> "list[str]":
     named = words.value("--config-file") or environ.get("UV_CONFIG_FILE")
     if named:
         return [os.path.abspath(named), pin]
-    if words.value("--no-config") or any(n == "--no-config" for n, _, _ in words.options) or settings.is_on(environ.get("UV_NO_CONFIG")):
+    if (
+        words.value("--no-config")
+        or any(n == "--no-config" for n, _, _ in words.options)
+        or settings.is_on(environ.get("UV_NO_CONFIG"))
+    ):
         return [pin]
     user = os.path.join(_config_home(environ), "uv", "uv.toml")
     if settings.is_on(environ.get("UV_NO_SYSTEM_CONFIG")):

@@ -71,7 +71,7 @@ def _is_program(path: str) -> bool:
 
 
 def _with_uvx(path: str, found: str) -> Uv:
-    """uv with the `uvx` beside it, or `uv tool run` where there is none or it is lastgood itself."""
+    """Uv with the `uvx` beside it, or `uv tool run` where there is none or it is lastgood itself."""
     for place in (os.path.dirname(path), os.path.dirname(os.path.realpath(path))):
         uvx = os.path.join(place, "uvx")
         if _is_program(uvx) and not is_shim(uvx):
@@ -130,9 +130,10 @@ def materialise(
 ) -> Result:
     """Let uvx resolve and build the environment of `source` and report where it is. Never starts the tool.
 
-    `meanwhile` is called once uv works; `use` is called with the result while the child still runs, which keeps uv's cache lock: what it does to the environment cannot
-    meet `uv cache clean`. With `shown`, uv's progress goes to standard error as under uvx. `timeouts` are set only where the user
-    set none. `deadline` in seconds. `beat` is called about once a second while uv works.
+    `meanwhile` is called once uv works; `use` is called with the result while the child still runs, which keeps uv's cache
+    lock: what it does to the environment cannot meet `uv cache clean`. With `shown`, uv's progress goes to standard error as
+    under uvx. `timeouts` are set only where the user set none. `deadline` in seconds. `beat` is called about once a second
+    while uv works.
     """
     argv = [*found.uvx, *options, "--from=" + source, "--", "/bin/sh", "-c", _REPORT]
     variables = dict(environ)
@@ -140,9 +141,10 @@ def materialise(
         variables.update(_QUIET_VARIABLES)
     if timeouts:
         given = any(name in environ for name in _TIMEOUT_VARIABLES)
-        for name, value in timeouts.items():
-            if name not in environ and not (given and name == "UV_HTTP_TIMEOUT"):
-                variables[name] = value
+        mine = {name: value for name, value in timeouts.items() if name not in environ}
+        if given:
+            mine.pop("UV_HTTP_TIMEOUT", None)
+        variables.update(mine)
     child = _Child(argv, launch.as_found(variables), shown=shown)
     try:
         if meanwhile is not None:
@@ -169,9 +171,7 @@ class _Child:
             (os.POSIX_SPAWN_DUP2, gives, _RESULT),
         ]
         try:
-            self.pid = os.posix_spawn(
-                argv[0], argv, environ, file_actions=actions, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
-            )
+            self.pid = os.posix_spawn(argv[0], argv, environ, file_actions=actions, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
         finally:
             for descriptor in (gives, waits, says, null):
                 os.close(descriptor)
@@ -261,16 +261,15 @@ def _pipe() -> "tuple[int, int]":
 
 def _terminal() -> "tuple[int, int]":
     """A pseudo-terminal of the size of the user's, in raw mode: uv's bytes arrive as it wrote them."""
+    import contextlib
     import pty
     import termios
     import tty
 
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
-    try:
+    with contextlib.suppress(OSError):  # a terminal that does not tell its size: uv assumes one
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, fcntl.ioctl(2, termios.TIOCGWINSZ, b"\0" * 8))
-    except OSError:
-        pass  # a terminal that does not tell its size: uv assumes one
     return _high(ours), _high(theirs)
 
 

@@ -1,0 +1,38 @@
+# `make try` shows the main job on this repository; `make test` is all that CI runs. A machine needs Python 3.11 and make, no uv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: try test test-quick lint types check bench clean
+
+$(STAMP): pyproject.toml scripts/lastgood
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,nox]'
+	touch $@
+
+try: $(STAMP)
+	$(BIN)/lastgood run ruff check src
+	$(BIN)/lastgood status
+
+check: lint types
+
+lint: $(STAMP)
+	$(BIN)/lastgood run ruff check .
+	$(BIN)/lastgood run ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest
+
+test-quick: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow and not online"
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.bench
+
+clean:
+	rm -rf $(VENV) .nox .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build

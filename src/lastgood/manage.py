@@ -1,0 +1,121 @@
+"""What people do to records: find those of a tool, roll back, warm. Each change is made under the record's lock, or not at all."""
+
+import contextlib
+import os
+import time
+
+from lastgood import generations, history, locks, paths, refresh
+from lastgood import record as records
+from lastgood import scene as scenes
+from lastgood.errors import Damage, LastgoodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lastgood.record import Generation, Record
+    from lastgood.refresh import Outcome
+
+_LOCK_SECONDS = 5.0
+
+
+class Nothing(LastgoodError):  # noqa: N818 (what was found)
+    """There is no record, or no generation, of the kind that was asked for."""
+
+    status = 1
+
+
+def open_home(home: str) -> None:
+    """Make the home and its parts. Raises LastgoodError where that cannot be done."""
+    try:
+        for part in ("", *paths.PARTS):
+            os.makedirs(os.path.join(home, part), mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LastgoodError(f"`{home}` is not writable ({(error.strerror or str(error)).lower()})") from error
+    paths.trusted(home)
+
+
+def all_records(home: str, prefix: str = "") -> "Iterator[Record]":
+    """Every record that can be read and keeps something, sorted by id."""
+    for identity in records.identities(home, prefix):
+        try:
+            found = records.load(home, identity)
+        except (Damage, records.NewerFormat, OSError):
+            continue
+        if found is not None and found.generations:
+            yield found
+
+
+def of_tool(home: str, tool: str, environ: "dict[str, str]") -> "list[Record]":
+    """The record that `lastgood run TOOL` uses here; where there is none, every record of that tool. Raises Nothing."""
+    from lastgood import identity, request
+
+    try:
+        made = identity.identify(scenes.look([tool], environ))
+    except request.Handover as refusal:
+        raise Nothing(f"nothing is ever kept of `{tool}`: {refusal.reason}") from refusal
+    found = [one for one in all_records(home, made.slug + "-") if one.id == made.id]
+    found = found or [one for one in all_records(home) if one.tool == tool or one.request.get("package") == made.target.name]
+    if not found:
+        raise Nothing(f"no good `{tool}` is kept", f"run `lastgood warm {tool}` while the index is up")
+    return found
+
+
+def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, Generation]":
+    """Make an earlier generation the current one; (the one before, the one now). It stays so until a newer release is good.
+
+    Atomic and without network. Raises Nothing where no earlier generation is kept, LastgoodError where the record is locked.
+    """
+    with _locked(home, record.id):
+        fresh = records.load(home, record.id)
+        if fresh is None or fresh.generation() is None:
+            raise Nothing(f"no good `{record.tool}` is kept")
+        before = fresh.generation()
+        assert before is not None
+        now = _earlier(home, fresh, before, to)
+        one = {"version": "", "digest": before.digest, "error": "rolled back", "at": time.time(), "by": "rollback"}
+        if before.version != now.version:
+            one["version"] = before.version
+        fresh.refused = [*[old for old in fresh.refused if old["digest"] != before.digest], one]
+        fresh.current = now.id
+        records.save(home, fresh)
+        history.note(home, "rollback", tool=fresh.tool, record=fresh.id, version=now.version, before=before.version)
+        return before, now
+
+
+def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Generation":
+    kept = [one for one in record.generations if one.id != before.id and generations.exists(home, one.id)]
+    older = [one for one in kept if one.kept <= before.kept]
+    kept = [one for one in kept if one.version == to] if to else older or kept
+    if not kept:
+        others = ", ".join(f"`{one.version}`" for one in record.generations if one.id != before.id)
+        what = f"no `{record.tool}` {to} is kept" if to else f"nothing but `{record.tool}` {before.version} is kept"
+        raise Nothing(what, f"kept besides {before.version}: {others}" if others else "")
+    return kept[0]
+
+
+@contextlib.contextmanager
+def _locked(home: str, identity: str) -> "Iterator[None]":
+    try:
+        with locks.hold(records.lock_of(home, identity), _LOCK_SECONDS):
+            yield
+    except locks.Busy as error:
+        raise LastgoodError(f"a refresh of `{identity}` is under way; try again when it has ended") from error
+    except locks.LockTrouble as error:
+        raise LastgoodError(str(error)) from error
+
+
+def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tuple[str, Outcome, Record | None]":
+    """Refresh what `lastgood run WORDS` would use, without running it: (tool, outcome, record).
+
+    Raises Handover for what nothing is kept of, LastgoodError where the record is locked.
+    """
+    from lastgood import identity
+
+    scene = scenes.look(words, environ)
+    made = identity.identify(scene)
+    with _locked(scene.home, made.id):
+        job = refresh.Job(scene, made)
+        job.shown, job.heard = shown, True
+        outcome = refresh.refresh(job)
+        return made.tool, outcome, job.record
