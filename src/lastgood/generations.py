@@ -276,8 +276,8 @@ def _expect_success(argv: "list[str]", environ: "Mapping[str, str]") -> None:
 
 
 def run_quietly(argv: "list[str]", environ: "Mapping[str, str]", seconds: float) -> "tuple[int | None, str]":
-    """Run a program in a session of its own, with no input: its exit status (None where it had to be stopped) and its last
-    words.""" reads, writes = os.pipe()
+    """Run a program in a session of its own, with no input: its exit status (None where it was stopped) and its last words."""
+    reads, writes = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, writes, 1),

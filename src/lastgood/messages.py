@@ -86,7 +86,8 @@ def fallback_open(tool: str, version: str, age: float, host: str, since: float, 
 
 def fallback_slow(tool: str, version: str, age: float, host: str, patience: float) -> str:
     """The notice of a run that lost its patience."""
-    return f"{running(tool, version, age)}: no answer from {_who(host)} within {_seconds(patience)}; still refreshing in the background"
+    waited = f"no answer from {_who(host)} within {_seconds(patience)}"
+    return f"{running(tool, version, age)}: {waited}; still refreshing in the background"
 
 
 def no_answer(host: str, reason: str) -> str:
