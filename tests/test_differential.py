@@ -9,6 +9,7 @@ environment lies. Where no tool starts, what stands on stderr must be equal, too
     KEPT_ASKING   kept likewise, but these words ask for news every time
     HANDED    these words are plain uvx's: lastgood steps aside and keeps nothing
     FAILING   uvx starts no tool, and says why
+    OFFLINE   likewise, where lastgood has a hint to add
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Result
 
 OWN_NUMBERS = ("pid", "ppid", "pgid", "sid")  # of the process itself: no two runs share them
+SHELL_VARIABLES = ("_", "SHLVL")  # some shells count themselves; uv's scripts begin with one, which lastgood spares the tool
 EARLIER = "2022-01-01T00:00:00Z"
 
 
@@ -192,14 +194,13 @@ KEPT = {
     "arguments that look like uvx's": line("demo-tool", "--dump --with x -p 3 --from y --offline -q"),
     "arguments that look like lastgood's": line("demo-tool", "--dump --mode strict-cache --max-age 3 --prefer-offline"),
     "arguments with a double dash first": line("demo-tool", "-- --dump"),
-    "help and version, after the target": line("demo-tool", "--help -V --version --dump"),
+    "help and version, after the target": line("demo-tool", "--help -V --dump"),
     "arguments that are empty or blank": line("demo-tool", "--dump '' ' ' '\n' '\t'"),
     "arguments of another script": line("demo-tool", "--echo naïve 日本語 '$HOME' '*' \"'\""),
     "an argument with a line break before the target": line("--with 'demo-dep' demo-tool", "'a\nb' --dump"),
     "a status of the tool's own": line("demo-tool", "--dump --exit 7", status=7),
     "the status that uv itself fails with": line("demo-tool", "--dump --exit 2", status=2),
     "a status beyond the system's": line("demo-tool", "--dump --exit 300", status=44),
-    "a tool that cannot start": line("broken-tool@1.0", status=1, args="--stderr never"),
 }
 KEPT_ASKING = {
     "the latest": line("demo-tool@latest"),
@@ -266,9 +267,6 @@ FAILING = {
     "a command that nobody has": failing("--from demo-tool no-such-command"),
     "a command that is no program": failing("--from demo-tool {work}/requirements.txt", status=2),
     "a command that is a directory": failing("--from demo-tool {work}", status=2),
-    # offline
-    "offline with nothing cached": failing("--offline --cache-dir {tmp}/empty demo-tool"),
-    "offline by a variable, with nothing cached": failing("demo-tool", UV_OFFLINE="1", UV_CACHE_DIR="{tmp}/empty"),
     "offline and fresh": failing("--offline --refresh demo-tool", status=2),
     # words that uv refuses
     "an unknown option": failing("--no-such-option demo-tool", status=2),
@@ -282,15 +280,16 @@ FAILING = {
     "from, twice": failing("--from demo-tool --from demo-tool demo-tool", status=2),
     "quiet and verbose": failing("-q -v demo-tool", status=2),
     "a value that is none of the choices": failing("--resolution nonsense demo-tool", status=2),
-    "an interpreter that does not exist": failing("-p 3.2 demo-tool"),
+    "an interpreter that does not exist": failing("-p 3.99 demo-tool", status=2),
+    "an interpreter that uv no longer knows": failing("-p 3.2 demo-tool", status=2),
     "a requirement that is none": failing("'demo-tool==='", status=2),
     "a target with a bare at": failing("demo-tool@", status=2),
     "an extra that is not closed": failing("'demo-tool[more'", status=2),
     "a Python script as target": failing("script.py", status=2),
-    "no target": failing("", args="", status=2),
+    "no target": failing("--isolated", args="", status=2),
     "a double dash twice": failing("-- --", args="demo-tool", status=2),
     "an empty target": failing("''", status=2),
-    "a path that leads up": failing("../../etc/passwd", status=2),
+    "a path that leads up": failing("../../etc/passwd"),
     # files and variables that cannot be used
     "requirements that are not there": failing("--with-requirements {work}/none.txt demo-tool", status=2),
     "constraints that are not there": failing("-c {work}/none.txt demo-tool", status=2),
@@ -303,14 +302,18 @@ FAILING = {
     "a switch that is none": failing("demo-tool", status=2, UV_OFFLINE="perhaps"),
     "another switch that is none": failing("demo-tool", status=2, UV_ISOLATED="perhaps"),
     "an index that is no address": failing("demo-tool", status=2, UV_DEFAULT_INDEX="http://["),
-    "an interpreter in a variable that does not exist": failing("demo-tool", UV_PYTHON="3.2"),
+    "an interpreter in a variable that does not exist": failing("demo-tool", status=2, UV_PYTHON="3.99"),
     # words that want no tool
-    "help": failing("--help", args="", status=0),
-    "help, short": failing("-q -h", args="", status=0),
-    "help before a target": failing("--help demo-tool", status=0),
+    "help, after an option": failing("--isolated --help", args="", status=0),
+    "help, short": failing("-q -h", args="demo-tool", status=0),
     "the version": failing("-q --version", args="", status=0),
     "the version, short": failing("-qV", args="demo-tool", status=0),
     "a completion": failing("--generate-shell-completion fish", args="", status=0),
+}
+OFFLINE = {
+    "offline with nothing cached": failing("--offline --cache-dir {tmp}/empty demo-tool"),
+    "offline by a variable, with nothing cached": failing("demo-tool", UV_OFFLINE="1", UV_CACHE_DIR="{tmp}/empty"),
+    "offline with a version that is not cached": failing("--offline demo-tool@9.9"),
 }
 
 
@@ -506,3 +509,143 @@ def missing(need: str) -> str:
         "another Python": another_python() is None,
     }
     return f"this machine has no {need}" if lacking[need] else ""
+
+
+def differences(found: Result, expected: Result, world: World) -> dict[str, tuple[object, object]]:
+    """Return what lastgood's run and uvx's differ in, by name: empty where they do the same."""
+    mine, theirs = look(found, world), look(expected, world)
+    return {name: (mine.get(name), theirs.get(name)) for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)}
+
+
+def look(result: Result, world: World) -> dict[str, object]:
+    """Return status and stdout (what the tool says of its process, if it does, one by one) without what no two runs share.
+
+    The place of the environment is written as `<environment>`.
+    """
+    text = place_of_environments(world).sub("<environment>", result.out)
+    if text.startswith('{"argv"'):
+        seen: dict[str, Any] = json.loads(text)
+        environment = {f"env {name}": value for name, value in seen.pop("env").items() if name not in SHELL_VARIABLES}
+        seen["exec_env"] = sorted(entry for entry in seen["exec_env"] or [] if not entry.startswith(("_=", "SHLVL=")))
+        return {"status": result.status, **{name: seen[name] for name in seen if name not in OWN_NUMBERS}, **environment}
+    return {"status": result.status, "stdout": sorted(text.splitlines()) if text.startswith("argv ") else text}
+
+
+def place_of_environments(world: World) -> re.Pattern[str]:
+    """Match where uv and lastgood keep environments."""
+    root = re.escape(str(world.sandbox.root))
+    parts = (r"uv-cache/archive-v0/[^/\"\s:]+", r"tmp/cache/archive-v0/[^/\"\s:]+", r"tmp/[^/]+/archive-v0/[^/\"\s:]+")
+    return re.compile(rf"{root}/(?:{'|'.join(parts)}|lastgood-\d+/generations/[^/\"\s:]+)")
+
+
+def complaint(result: Result, world: World) -> list[str]:
+    """Return what stands on stderr, without durations and without the news that the environment was built: that is so only once."""
+    said = re.sub(r"\b\d+(\.\d+)?(ms|s)\b", "<time>", place_of_environments(world).sub("<environment>", result.err))
+    return [one for one in said.splitlines() if not one.startswith(("Installed ", "Downloading ", " Downloaded "))]
+
+
+class Trial:
+    """One line, run in both ways."""
+
+    def __init__(self, world: World, line: Line) -> None:
+        """Take a new home for lastgood; uvx sees the same variables, that one included."""
+        if reason := missing(line.needs):
+            pytest.skip(reason)
+        self.world = world
+        self.home = world.new_home()
+        words = [world.text(word) for word in shlex.split(line.words)]
+        self.argv = [*words, *(world.text(word) for word in shlex.split(line.args))]
+        given = {name: None if value is None else world.text(value) for name, value in line.env.items()}
+        self.options: dict[str, Any] = {"env": {**given, "LASTGOOD_HOME": str(self.home)}, "cwd": world.sandbox.work / world.text(line.cwd)}
+
+    def uvx(self) -> Result:
+        """Run the line through plain uvx."""
+        return self.world.sandbox.uvx(*self.argv, **self.options)
+
+    def lastgood(self) -> Result:
+        """Run the line through lastgood."""
+        return self.world.sandbox.lastgood("run", *self.argv, **self.options)
+
+    def kept(self) -> list[Path]:
+        """Return what lastgood keeps."""
+        return sorted(self.home.glob("generations/*"))
+
+
+@pytest.mark.parametrize("line", KEPT.values(), ids=KEPT)
+def test_a_tool_that_is_kept_runs_as_under_uvx(world: World, line: Line) -> None:
+    """With nothing kept, and again from what is kept, when neither uv nor the index is asked any more."""
+    trial = Trial(world, line)
+    expected = trial.uvx()
+    assert expected.status == line.status, expected.err
+    first = trial.lastgood()
+    assert differences(first, expected, world) == {}, first.err
+    assert len(trial.kept()) == 1, first.err
+    world.index.clear_requests()
+    second = trial.lastgood()
+    assert differences(second, expected, world) == {}, second.err
+    assert world.index.requests() == []
+    assert "lastgood" not in first.err + second.err
+
+
+@pytest.mark.parametrize("line", KEPT_ASKING.values(), ids=KEPT_ASKING)
+def test_a_tool_that_is_asked_for_anew_runs_as_under_uvx(world: World, line: Line) -> None:
+    """Every time the index is asked, and every time it is what uvx would have run."""
+    trial = Trial(world, line)
+    expected = trial.uvx()
+    for _ in range(2):
+        world.index.clear_requests()
+        found = trial.lastgood()
+        assert differences(found, expected, world) == {}, found.err
+        assert world.index.requests() != []
+        assert complaint(found, world) == complaint(expected, world)
+        assert len(trial.kept()) == 1
+
+
+@pytest.mark.parametrize("line", HANDED.values(), ids=HANDED)
+def test_what_lastgood_does_not_keep_is_plain_uvx(world: World, line: Line) -> None:
+    """It becomes uvx with the same words: nothing is kept and nothing is added to what uvx says."""
+    trial = Trial(world, line)
+    expected, found = trial.uvx(), trial.lastgood()
+    assert differences(found, expected, world) == {}, found.err
+    assert expected.status == 0
+    assert trial.kept() == []
+    assert "lastgood" not in found.err
+
+
+@pytest.mark.parametrize("line", FAILING.values(), ids=FAILING)
+def test_where_uvx_starts_no_tool_lastgood_says_the_same(world: World, line: Line) -> None:
+    """The same status and the same words on both streams, the first time and the second, and no tool starts."""
+    trial = Trial(world, line)
+    world.sandbox.clear_starts()
+    expected = trial.uvx()
+    assert expected.status == line.status, expected.err
+    for _ in range(2):
+        found = trial.lastgood()
+        assert differences(found, expected, world) == {}
+        assert complaint(found, world) == complaint(expected, world)
+    assert world.sandbox.starts() == 0
+
+
+@pytest.mark.parametrize("line", OFFLINE.values(), ids=OFFLINE)
+def test_a_miss_without_network_is_told_in_uvs_words_and_a_hint_follows(world: World, line: Line) -> None:
+    """The same status and the same words; then one line of lastgood's that says what would help."""
+    trial = Trial(world, line)
+    expected, found = trial.uvx(), trial.lastgood()
+    assert expected.status == line.status
+    assert differences(found, expected, world) == {}
+    *uv, hint = complaint(found, world)
+    assert uv == complaint(expected, world)
+    assert hint.startswith("lastgood: hint: ")
+
+
+def test_a_first_release_that_cannot_start_fails_as_under_uvx(world: World) -> None:
+    """It is not kept, it fails in its own words with its own status, and one line before them says that it did not pass the check."""
+    trial = Trial(world, line("broken-tool@1.0"))
+    expected = trial.uvx()
+    for _ in range(2):
+        found = trial.lastgood()
+        assert differences(found, expected, world) == {}
+        warning, *rest = complaint(found, world)
+        assert rest == complaint(expected, world)
+        assert warning.startswith("lastgood: warning: `broken-tool` 1.0 was built but does not start (ImportError: ")
+        assert trial.kept() == []

@@ -13,7 +13,7 @@ from lastgood import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lastgood.locks import Claim
 
@@ -76,27 +76,27 @@ class Listener:
             return Told(*words) if len(words) == 4 else Told(DIED)  # noqa: PLR2004 (the four of Told)
 
 
-def start(work: "Callable[[Speaker], None]", claim: "Claim | None" = None) -> Listener:
-    """Do `work` behind. A lock that is handed over as `claim` goes to it, and ends with it, however it ends."""
+def start(work: "Callable[[Speaker], None]", claims: "Sequence[Claim]" = ()) -> Listener:
+    """Do `work` behind. Locks that are handed over as `claims` go to it, and end with it, however it ends."""
     reads, writes = os.pipe()
     first = os.fork()
     if first == 0:
-        _detach(work, writes, claim)
+        _detach(work, writes, claims)
     os.close(writes)
-    if claim is not None:
+    for claim in claims:
         claim.leave()
     os.waitpid(first, 0)
     return Listener(reads)
 
 
-def _detach(work: "Callable[[Speaker], None]", writes: int, claim: "Claim | None") -> None:
+def _detach(work: "Callable[[Speaker], None]", writes: int, claims: "Sequence[Claim]") -> None:
     status = 1
     try:
         os.setsid()
         if os.fork() != 0:
             os._exit(0)
         _bound()
-        _forget_descriptors({writes, *([claim.descriptor] if claim is not None else [])})
+        _forget_descriptors({writes, *(claim.descriptor for claim in claims)})
         work(Speaker(writes))
         status = 0
     except BaseException as error:  # noqa: BLE001 (nothing may return into the caller's code from here)

@@ -39,6 +39,11 @@ def file_of(home: str, host: str) -> str:
     return f"{home}/hosts/{paths.slug(host)}"
 
 
+def probe_lock(home: str, host: str) -> str:
+    """The lock file of the one process that tries a host whose breaker is half-open."""
+    return file_of(home, host) + ".lock"
+
+
 def read(home: str, host: str) -> "Breaker | None":
     """The breaker of `host`, or None while it is closed; what cannot be read counts as closed."""
     try:
@@ -87,7 +92,10 @@ def trip(home: str, host: str, reason: str, now: float) -> Breaker:
     wait = min(before.wait * 2, LONGEST_WAIT) if before is not None else FIRST_WAIT
     since = before.since if before is not None and before.since <= now else now
     after = Breaker(host, since, now + wait, wait, reason.replace("\n", " "))
-    _write(home, after)
+    try:
+        _write(home, after)
+    except OSError:
+        return after  # a home that cannot be written has no memory; the run goes on without it
     return after
 
 

@@ -16,7 +16,7 @@ from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 MANIFEST = "lastgood.json"
 STAGING, TRASH = ".staging-", ".trash-"
@@ -154,15 +154,31 @@ def stage(home: str, environment: Environment, slug: str) -> str:
     """Clone an environment into a new staging directory of the store; its path. Raises OSError, and then leaves nothing."""
     place = f"{home}/generations/{STAGING}{os.getpid()}-{os.urandom(4).hex()}-{slug}"
     try:
-        _clone(environment.root, place, environment.root + "/")
+        os.mkdir(place, 0o700)
+        _occupy(place)
+        _fill(environment.root, place, environment.root + "/")
     except BaseException:
         remove(place)
         raise
     return place
 
 
+def _occupy(place: str) -> None:
+    """Lock a staging directory until this process ends or becomes the tool: one that nobody holds is a leftover, which `gc` removes."""
+    import fcntl  # here, since it is all that this module has to do with locks
+
+    try:
+        fcntl.flock(os.open(place, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return  # a file system without locks: there its age protects it
+
+
 def _clone(source: str, place: str, root: str) -> None:
     os.mkdir(place, 0o700)
+    _fill(source, place, root)
+
+
+def _fill(source: str, place: str, root: str) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
             if entry.name in _LEFT_OUT:
@@ -254,20 +270,26 @@ def remove(place: str) -> int:
 # --- checking -------------------------------------------------------------------------------------------------------
 
 
-def check(root: str, found: Command, extra: "Sequence[str]", environ: "Mapping[str, str]") -> None:
+def check(
+    root: str,
+    found: Command,
+    extra: "Sequence[str]",
+    environ: "Mapping[str, str]",
+    beat: "Callable[[], None] | None" = None,
+) -> None:
     """Raise Refused unless what is at `root` starts: its entry point imports, and the user's own `extra` command succeeds."""
     if found.entry:
-        _expect_success([root + "/bin/python", "-I", "-c", _CHECK, found.entry], environ)
+        _expect_success([root + "/bin/python", "-I", "-c", _CHECK, found.entry], environ, beat)
     elif found.launch == "python":
-        _expect_success([root + "/bin/python", "-I", "-c", ""], environ)
+        _expect_success([root + "/bin/python", "-I", "-c", ""], environ, beat)
     if extra:
         variables = {**environ, "PATH": f"{root}/bin:{environ.get('PATH', '')}"}
         program = f"{root}/bin/{extra[0]}"
-        _expect_success([program if os.access(program, os.X_OK) else extra[0], *extra[1:]], variables)
+        _expect_success([program if os.access(program, os.X_OK) else extra[0], *extra[1:]], variables, beat)
 
 
-def _expect_success(argv: "list[str]", environ: "Mapping[str, str]") -> None:
-    status, said = run_quietly(argv, environ, _CHECK_SECONDS)
+def _expect_success(argv: "list[str]", environ: "Mapping[str, str]", beat: "Callable[[], None] | None") -> None:
+    status, said = run_quietly(argv, environ, _CHECK_SECONDS, beat)
     if status == 0:
         return
     lines = [line.strip() for line in said.splitlines() if line.strip()]
@@ -275,8 +297,13 @@ def _expect_success(argv: "list[str]", environ: "Mapping[str, str]") -> None:
     raise Refused(f"no end within {_CHECK_SECONDS:g}s" if status is None else reason)
 
 
-def run_quietly(argv: "list[str]", environ: "Mapping[str, str]", seconds: float) -> "tuple[int | None, str]":
-    """Run a program in a session of its own, with no input: its exit status (None where it was stopped) and its last words."""
+def run_quietly(
+    argv: "list[str]", environ: "Mapping[str, str]", seconds: float, beat: "Callable[[], None] | None" = None
+) -> "tuple[int | None, str]":
+    """Run a program in a session of its own, with no input: its exit status (None where it was stopped) and its last words.
+
+    `beat` is called about once a second while it runs.
+    """
     reads, writes = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -299,7 +326,11 @@ def run_quietly(argv: "list[str]", environ: "Mapping[str, str]", seconds: float)
         os.close(writes)
     said, status = b"", None
     until = time.monotonic() + seconds
-    while select.select([reads], [], [], max(0.0, until - time.monotonic()))[0]:
+    while time.monotonic() < until:
+        if beat is not None:
+            beat()
+        if not select.select([reads], [], [], 1.0)[0]:
+            continue
         data = os.read(reads, 65536)
         if not data:
             status = 0

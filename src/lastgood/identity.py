@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PINNED_MAX_AGE = 86400.0
 """How long an answer counts for an exact pin: only the tool's dependencies can move, and nobody should wait for that."""
-_KEPT_CLASSES = ("resolve", "write", "access", "fresh", "stale", "offline", "online", "place", "noenvfile")
 
 
 class Request:
@@ -153,7 +152,7 @@ def _apply_table(made: Request, words: "Words", configuration: "Configuration", 
     if cooldown and words.value("--exclude-newer") is None and not environ.get("UV_EXCLUDE_NEWER"):
         extra.append("--exclude-newer=" + cooldown)
     made.extra = extra
-    made.options = [*kept_options(words), *extra]
+    made.options = [*request.kept_options(words), *extra]
     before = words.plain[: words.cut]
     dashes = before[-1:] == ["--"]
     made.plain = [*(before[:-1] if dashes else before), *extra, *(["--"] if dashes else []), positional, *words.args]
@@ -161,12 +160,6 @@ def _apply_table(made: Request, words: "Words", configuration: "Configuration", 
         made.plain = [*made.plain[: len(before) + len(extra)], *words.plain[words.cut :]]
     words.target = positional
     _add(words, extra)
-
-
-def kept_options(words: "Words") -> "list[str]":
-    """The options of a command line that uvx needs to resolve and build what it would run."""
-    kept = [(name, value) for name, value, kind in words.options if kind in _KEPT_CLASSES and name != "--from"]
-    return [name if value is None else f"{name}={value}" for name, value in kept]
 
 
 def _version_of(found: "Target") -> str:

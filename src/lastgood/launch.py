@@ -53,8 +53,19 @@ def tool(home: str, card: "Card", args: "list[str]", environ: "dict[str, str]") 
         become(_search(card.command, environ["PATH"]), [card.command, *args], environ)
     path = f"{place}/{card.file}"
     if card.launch == "python":
+        environ["PWD"] = _directory(environ.get("PWD", ""))
         become(programs + "/python", [programs + "/python", path, *args], environ)
     become(path, [card.command, *args], environ)
+
+
+def _directory(known: str) -> str:
+    """The working directory as the shell header that is left out would export it: a PWD that is right stays as it is."""
+    try:
+        if known.startswith("/") and os.path.samestat(os.stat(known), os.stat(".")):
+            return known
+    except OSError:
+        pass  # it names nothing
+    return os.getcwd()
 
 
 def root_of(home: str, card: "Card") -> str:

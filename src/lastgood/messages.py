@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"error": "\033[1;31m", "warning": "\033[1;33m", "hint": "\033[1;36m"}
 _TWO_MINUTES = 120
+_DECADES = 1e9
 _STEPS = ((86400.0, "days", " day"), (3600.0, "h", ""), (60.0, "m", ""))
 
 
@@ -52,9 +53,7 @@ def _coloured(environ: "Mapping[str, str]") -> bool:
 
 
 def ago(seconds: float) -> str:
-    """A duration in one unit: `40s`, `12m`, `3h`, `31 days`. Negative (the clock was set back) reads as `unknown time`."""
-    if seconds < 0:
-        return "an unknown time"
+    """A duration in one unit: `40s`, `12m`, `3h`, `31 days`."""
     for length, unit, one in _STEPS:
         if seconds >= length:
             count = int(seconds // length)
@@ -75,7 +74,12 @@ def clock(when: float) -> str:
 def running(tool: str, version: str, age: float) -> str:
     """What stands in: ``running `ruff` 0.14.2, last checked 3h ago``."""
     named = f"`{tool}` {version}" if version else f"`{tool}`"
-    return f"running {named}, last checked {ago(age)} ago"
+    return f"running {named}, last checked {when(age)}"
+
+
+def when(age: float) -> str:
+    """How long ago the index last answered; the age counts from the epoch where nobody knows."""
+    return f"{ago(age)} ago" if 0 <= age < _DECADES else "at an unknown time"
 
 
 def fallback_open(tool: str, version: str, age: float, host: str, since: float, until: float, now: float) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 HEADER = "lastgood record"
+ASIDE = ".new"
+"""How the names of files end that are not yet renamed into place."""
 KEPT = 3
 """How many generations a record names by itself: the current one, the one before, and one more."""
 
@@ -130,7 +132,9 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> "dict[str, str]":
-    return {_text(key): _text(item) for key, item in dict(value).items()}
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is no table")
+    return {_text(key): _text(item) for key, item in value.items()}
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -178,9 +182,9 @@ def parse(text: str) -> Record:
 
 def text_of(record: Record) -> str:
     """The record as JSON."""
-    data = {"is": HEADER, "format": FORMAT}
+    data: dict[str, Any] = {"is": HEADER, "format": FORMAT}
     data.update({name: getattr(record, name) for name in record.__slots__ if name != "generations"})
-    data["generations"] = [one.data() for one in record.generations]  # type: ignore[assignment]
+    data["generations"] = [one.data() for one in record.generations]
     return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 
@@ -208,7 +212,7 @@ def write(path: str, text: str, *, durable: bool = True) -> None:
 
     What is derived and carries its own end mark need not be `durable`: it is made again.
     """
-    aside = f"{path}.{os.getpid()}.new"
+    aside = f"{path}.{os.getpid()}{ASIDE}"
     try:
         with open(aside, "w", encoding="utf-8", errors="surrogateescape", opener=_private) as file:
             file.write(text)
@@ -255,7 +259,7 @@ def recover(home: str, identity: str, slug: str) -> "tuple[Record | None, str]":
 def rebuild(home: str, identity: str, slug: str) -> "Record | None":
     """A record made anew from the manifests of the generations that belong to it; None where there are none.
 
-    `asked` is 0: when the index was last asked is not known, so the next run is a stale one.
+    The index answered when the newest of them was kept; whether it did later is not known.
     """
     found: list[tuple[Generation, dict[str, Any]]] = []
     try:
@@ -276,6 +280,7 @@ def rebuild(home: str, identity: str, slug: str) -> "Record | None":
     record = Record(identity, found[0][1]["request"], found[0][1]["tool"])
     record.generations = [one for one, _ in found][:KEPT]
     record.current = found[0][0].id
+    record.asked = found[0][0].kept
     return record
 
 

@@ -3,6 +3,7 @@
 Seven steps, each a function: take_lock, materialise, name_failure, check, retain, write_record, write_card.
 """
 
+import contextlib
 import os
 import time
 
@@ -62,6 +63,7 @@ class Job:
     early     told the outcome as soon as it is certain, before record and card are written; says whether anyone heard it
     heard     whether whoever waits has been told, so that no notice needs to be left
     offline   whether uv may only use its cache
+    warnings  what uv warned of on the way to an environment, where `shown` keeps it for whoever starts the tool
     """
 
     __slots__ = (
@@ -79,6 +81,7 @@ class Job:
         "scene",
         "shown",
         "source",
+        "warnings",
     )
 
     def __init__(self, scene: "Scene", request: "Request | None" = None) -> None:
@@ -96,6 +99,7 @@ class Job:
         self.heard = False
         self.known_source = ""
         self.offline = False
+        self.warnings = b""
         self._request = request
         self.options: list[str] = request.options if request is not None else []
         self.source = request.source if request is not None else ""
@@ -167,7 +171,7 @@ def refresh(job: Job) -> Outcome:
         if trouble:
             return _local_trouble(job, trouble[0], built)
         return _built(job, result, built[0], staged)
-    except OSError as error:
+    except (OSError, LastgoodError) as error:
         return _local_trouble(job, error, built)
     finally:
         for place in staged:
@@ -200,6 +204,7 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             beat=lambda: beat(job),
         )
         if result.prefix and result.status == 0:
+            job.warnings = bytes(result.errors.warnings)
             return result, None
         finding = name_failure(job, result)
         extra = _second_try(job, finding) if again and not job.offline else []
@@ -271,7 +276,8 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
         for host in _hosts_of(job, finding):
             breaker.trip(job.home, host, finding.reason, time.time())
     job.tell(outcome)
-    write_record(job, outcome, None)
+    with contextlib.suppress(OSError):  # a home that cannot be written changes nothing about what uv said
+        write_record(job, outcome, None)
     return outcome
 
 
@@ -300,12 +306,11 @@ def _is_known(job: Job, environment: generations.Environment) -> bool:
     record = job.record
     if record is None:
         return False
+    if record.refuses(environment.digest, _version(job, environment)) is not None:
+        return True
     current = record.generation()
-    if current is not None and generations.exists(job.home, current.id):
-        if record.held or current.digest == environment.digest:
-            return True
-        return record.refuses(environment.digest, _version(job, environment)) is not None
-    return False
+    standing = current is not None and generations.exists(job.home, current.id)
+    return standing and (record.held or current is None or current.digest == environment.digest)
 
 
 def _version(job: Job, environment: generations.Environment) -> str:
@@ -368,7 +373,7 @@ def check(job: Job, place: str, kept: "Generation") -> None:
     found = generations.command(place, request.command, searched=request.searched)
     if found is None:
         return
-    generations.check(place, found, request.check, job.environ)
+    generations.check(place, found, request.check, job.environ, lambda: beat(job))
     size = os.stat(f"{place}/{found.file}").st_size if found.file else 0
     kept.commands[request.command] = (found.launch, found.file, size)
 
@@ -434,7 +439,8 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     if not job.offline:
         record.asked = now
     if outcome.kind == NEW and kept is not None:
-        record.generations.insert(0, kept)
+        standing = [one for one in record.generations if generations.exists(job.home, one.id)]
+        record.generations = [kept, *standing]
         record.current = kept.id
         record.refused = [one for one in record.refused if one["by"] == "rollback"]
         from lastgood import record as records

@@ -241,6 +241,25 @@ class Words:
         return any(known == kind for _, _, known in self.options)
 
     @property
+    def offline(self) -> "bool | None":
+        """What the last of `--offline` and `--no-offline` says; None where neither was given."""
+        for _, _, kind in reversed(self.options):
+            if kind in ("offline", "online"):
+                return kind == "offline"
+        return None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether an option asks for news that no later one takes back."""
+        taken_back = set()
+        for name, _, kind in reversed(self.options):
+            if kind == "stale":
+                taken_back.add(name.replace("--no-", "--", 1))
+            elif kind == "fresh" and name not in taken_back:
+                return True
+        return False
+
+    @property
     def quiet(self) -> bool:
         """Whether `-q` was given."""
         return any(name == "--quiet" for name, _, _ in self.options)
@@ -527,6 +546,15 @@ def options(words: Words) -> "list[tuple[str, str]]":
         (name, without_credentials(value or "")) for name, value, kind in words.options if kind == "resolve" and name != "--from"
     ]
     return sorted(kept, key=lambda pair: pair[0])
+
+
+_KEPT_CLASSES = ("resolve", "write", "access", "fresh", "stale", "offline", "online", "place", "noenvfile")
+
+
+def kept_options(words: "Words") -> "list[str]":
+    """The options of a command line that uvx needs to resolve and build what it would run."""
+    kept = [(name, value) for name, value, kind in words.options if kind in _KEPT_CLASSES and name != "--from"]
+    return [name if value is None else f"{name}={value}" for name, value in kept]
 
 
 def refuse_environment(words: Words, environ: "Mapping[str, str]") -> None:

@@ -4,6 +4,7 @@ Ends in the tool (exec), in plain uvx (exec), or with an exit status where no to
 stands last: nothing is tried after it.
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -70,11 +71,9 @@ def slowly(scene: "Scene") -> int:
 
 def _lean_job(scene: "Scene", card: "Card") -> "Job":
     """A refresh whose questions to uv are known from the card: the configuration is read while uv works."""
-    from lastgood import identity
-
     job = refresh.Job(scene)
     job.source = card.spec
-    job.options = [*identity.kept_options(scene.words), *(card.extra.split("\t") if card.extra else [])]
+    job.options = [*request.kept_options(scene.words), *(card.extra.split("\t") if card.extra else [])]
     return job
 
 
@@ -83,10 +82,15 @@ def _stale(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> int:
     started = time.time()
     job.patience = card.patience
     job.known_source = card.source
-    lock = f"{scene.home}/records/{card.record}.lock"
+    down = breaker.first_known(scene.home, card.hosts.split())
     try:
-        listener = behind.start(lambda speaker: _work(job, speaker), locks.claim(lock))
+        probe = [locks.claim(breaker.probe_lock(scene.home, down.host))] if down is not None else []
+        claims = [locks.claim(f"{scene.home}/records/{card.record}.lock"), *probe]
+        listener = behind.start(lambda speaker: _work(job, speaker), claims)
     except locks.Busy:
+        if down is not None:  # half-open: one process tries, the others run
+            notices.say_open(scene, card, down, started)
+            return _start(scene, card)
         told = _watch(scene, card, started) if wait else behind.Told(refresh.UNCHANGED)
     except locks.LockTrouble as error:
         told = behind.Told(refresh.LOCAL, str(error))
@@ -197,6 +201,7 @@ class _Run:
         self.scene = scene
         self.card: Card | None = None
         self.record: Record | None = None
+        self.warnings = b""  # uv's, for the run of the tool: plain uvx says its own
         self.request: Request
 
     def go(self) -> int:
@@ -325,6 +330,7 @@ class _Run:
         return self._launch(card)
 
     def _launch(self, card: "Card") -> int:
+        messages.write_all(2, self.warnings)
         if card.notice:
             notices.say_waiting(self.scene, card)
         try:
@@ -348,7 +354,7 @@ class _Run:
         job = self._job()
         job.shown, job.offline, job.heard = not self.scene.words.quiet, offline, True
         outcome = refresh.refresh(job)
-        self.record = job.record
+        self.record, self.warnings = job.record, job.warnings
         return self._refreshed(job, outcome, mode, offline=offline)
 
     def _after_another(self, started: float, mode: str, *, offline: bool) -> int:
@@ -480,4 +486,5 @@ class _Run:
         if own is not None:
             program, version = own
             self._warn(f"running `{self.request.tool}` {version} from the environment of lastgood: {reason}")
-            launch.become(program, [self.request.command, *self.scene.words.args], self.scene.environ)
+            with contextlib.suppress(LaunchFailed):  # a broken script: what uvx said is better
+                launch.become(program, [self.request.command, *self.scene.words.args], self.scene.environ)

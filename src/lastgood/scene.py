@@ -68,13 +68,16 @@ def look(argv: "list[str]", environ: "dict[str, str]") -> Scene:
     project = request.project(words, environ)
     if project and not os.path.isdir(project):
         raise request.Handover("the project directory does not exist", words)
+    origin = ""
     try:
         origin = os.getcwd()
         if place:
             os.chdir(place)
         return Scene(words, environ, origin)
     except OSError as error:
-        raise request.Handover(f"the working directory cannot be used: {error.strerror}", words) from error
+        refusal = request.Handover(f"the working directory cannot be used: {error.strerror}", words)
+        refusal.origin = origin
+        raise refusal from error
 
 
 def find_card(scene: Scene) -> "Card | None":
@@ -111,8 +114,9 @@ def find_card(scene: Scene) -> "Card | None":
 def mode_of(scene: Scene, otherwise: str) -> str:
     """The mode of this run: uv's own words for it win, then lastgood's flag, then `otherwise` (card or configuration)."""
     words = scene.words
-    if words.has("offline") or (settings.is_on(scene.environ.get("UV_OFFLINE")) and not words.has("online")):
+    offline = words.offline
+    if offline or (offline is None and settings.is_on(scene.environ.get("UV_OFFLINE"))):
         return "strict-cache"
-    if words.has("fresh"):
+    if words.fresh:
         return "strict-latest"
     return words.flags.get("mode") or otherwise

@@ -1,12 +1,15 @@
 """What uv says on standard error: kept for judging, and passed on to the user as it comes.
 
 uv's progress must look as it does under uvx; its error must not appear before lastgood knows whether something stands in for it. So
-bytes are passed on until a line starts an error, and from there on they are held.
+bytes are passed on until a line starts an error, and from there on they are held. Warnings are held one by one: where uvx itself has
+to say the error, it says them again.
 """
 
 from lastgood import messages
 
 _STARTS = ("error", "×")
+_WARNINGS = ("warning",)
+_MORE = ("cause:", "Caused by:")  # how the lines of a warning go on
 _KEPT = 262144
 
 
@@ -19,6 +22,9 @@ class Tee:
         self._undecided = bytearray()  # the beginning of a line that may become an error
         self._within = False  # the rest of a line whose beginning was passed on
         self._held: bytearray | None = None
+        self._warning = False  # the current line belongs to a warning
+        self.warnings = bytearray()
+        """What uv warned of, not passed on."""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -41,10 +47,14 @@ class Tee:
             if words.startswith(_STARTS):
                 self._held, self._undecided = self._undecided, bytearray()
                 return
-            if not whole and any(start.startswith(words) for start in _STARTS):
+            if not whole and any(start.startswith(words) for start in (*_STARTS, *_WARNINGS, *_MORE)):
                 return
             piece, self._undecided = bytes(self._undecided), bytearray()
-        messages.write_all(2, piece)
+            self._warning = words.startswith(_WARNINGS) or (self._warning and words.startswith(_MORE))
+        if self._warning:
+            self.warnings += piece
+        else:
+            messages.write_all(2, piece)
         self._within = not whole
 
     def finish(self) -> None:
@@ -64,10 +74,10 @@ class Tee:
 
     @property
     def withheld(self) -> bytes:
-        """What the user has not seen: the error."""
+        """What the user has not seen: the warnings and the error."""
         if not self._shown:
             return bytes(self._all)
-        return bytes(self._held if self._held is not None else b"")
+        return bytes(self.warnings + (self._held if self._held is not None else b""))
 
 
 def plain(data: bytes) -> str:

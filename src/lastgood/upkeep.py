@@ -4,12 +4,15 @@ import json
 import os
 import time
 
-from lastgood import generations, locks
+from lastgood import generations, locks, paths
 from lastgood import record as records
 from lastgood.errors import Damage
 
+_MONTH = 30 * 86400.0
 _YOUNG = 60.0
 """Seconds for which a generation or a staging directory that nobody names is left alone: it may be about to be named."""
+_ABANDONED = 3600.0
+"""The same for a staging directory on a file system without locks, where its age is all that tells."""
 
 
 def after_refresh(home: str, identity: str, seconds: float = 5.0) -> None:
@@ -33,12 +36,14 @@ class Collected:
 
 
 def collect(home: str, *, seconds: float = 3600.0, dry_run: bool = False, young: float = _YOUNG) -> Collected:
-    """Remove generations that no record names and no process uses, and leftovers of refreshes that died.
+    """Remove generations that no record names and no process uses, leftovers of refreshes that died, and cards of old.
 
     Never the current, previous or held one: a record names those. A record that cannot be read keeps all that is its own.
     """
     done = Collected()
     until = time.monotonic() + seconds
+    if not dry_run:
+        _sweep(home, young)
     try:
         names = sorted(os.listdir(home + "/generations"))
     except OSError:
@@ -48,7 +53,7 @@ def collect(home: str, *, seconds: float = 3600.0, dry_run: bool = False, young:
             break
         place = f"{home}/generations/{name}"
         if name.startswith((generations.STAGING, generations.TRASH)):
-            if _is_leftover(name, place, young) and not dry_run:
+            if not dry_run and (name.startswith(generations.TRASH) or _is_leftover(place, young)):
                 done.freed += generations.remove(place)
         elif _is_named(home, name, place, young):
             done.kept += 1
@@ -57,14 +62,40 @@ def collect(home: str, *, seconds: float = 3600.0, dry_run: bool = False, young:
     return done
 
 
-def _is_leftover(name: str, place: str, young: float) -> bool:
-    """Whether the process that a staging directory names is gone; a directory in the trash always is a leftover."""
-    if name.startswith(generations.TRASH):
-        return True
-    process = name[len(generations.STAGING) :].partition("-")[0]
-    if not process.isdecimal() or not os.path.exists("/proc/self"):
-        return _age(place) > max(young, 3600.0)
-    return not os.path.exists(f"/proc/{process}")
+def _sweep(home: str, young: float) -> None:
+    """Remove files that were to be renamed into place when whoever wrote them died, and cards that nobody needed for a month."""
+    for part in paths.PARTS:
+        try:
+            names = os.listdir(f"{home}/{part}")
+        except OSError:
+            continue
+        for name in names:
+            longest = young if name.endswith(records.ASIDE) else _MONTH if part == "cards" else None
+            if longest is not None and _age(f"{home}/{part}/{name}") > longest:
+                _unlink(f"{home}/{part}/{name}")
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # gone already, or a home that cannot be written
+
+
+def _is_leftover(place: str, young: float) -> bool:
+    """Whether nobody fills a staging directory any more: its lock is free.
+
+    Not whether the process that made it exists: it may live in another container, or be a zombie that nobody waits for.
+    """
+    if _age(place) <= young:
+        return False  # made, but perhaps not locked yet
+    try:
+        locks.claim_unused(place).release()
+    except locks.Busy:
+        return False
+    except locks.LockTrouble:
+        return _age(place) > max(young, _ABANDONED)
+    return True
 
 
 def _age(place: str) -> float:

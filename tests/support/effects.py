@@ -1,7 +1,8 @@
 """Death at an exact place: a real lastgood that is killed, with its process group, just before its n-th change to the disk.
 
     effects = Effects(sandbox, "behind")      # or "foreground"
-    effects.count(lambda: …)                  # how many changes a run makes
+    sandbox.lastgood(…, env=effects.kill_before(0))
+    len(effects.seen())                       # how many changes a whole run makes
     sandbox.lastgood(…, env=effects.kill_before(7))
 
 A `sitecustomize` module on PYTHONPATH puts an audit hook into the interpreter that runs lastgood. It sees what lastgood
@@ -27,6 +28,7 @@ import sys
 
 def install():
     wanted, log, who = int(os.environ["KILL_BEFORE"]), os.environ["KILL_LOG"], os.environ["KILL_WHO"]
+    root = os.path.dirname(os.path.dirname(log)) + "/"
     main = os.getpid()
     state = {"count": 0, "within": False}
     changes = ("os.rename", "os.mkdir", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.utime", "os.posix_spawn", "os.truncate")
@@ -34,9 +36,9 @@ def install():
     def hook(event, arguments):
         if event == "open":
             flags = arguments[2] if isinstance(arguments[2], int) else 0
-            if not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or str(arguments[0]).startswith("/dev/"):
+            if not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or not str(arguments[0]).startswith(root):
                 return
-        elif event not in changes:
+        elif event not in changes or "__pycache__" in str(arguments[0]):
             return
         if state["within"] or (os.getpid() == main) != (who == "foreground"):
             return
