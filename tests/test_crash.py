@@ -1,7 +1,8 @@
 """Promise 3, against sudden death: whatever is killed, at whatever instant, the last good still runs and the next refresh works.
 
-Two ways to choose the instant: by the work (just before the n-th change that lastgood makes to the disk, `support.effects`) and by the
-clock (a random part of the time that the whole takes, from the moment its processes are seen). Everything is random from a fixed seed.
+Two ways to choose the instant: by the work (just before the n-th change that lastgood makes to the disk, `support.effects`)
+and by the clock (a random part of the time that the whole takes, from the moment its processes are seen). Everything is
+random from a fixed seed.
 """
 
 from __future__ import annotations

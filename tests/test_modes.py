@@ -58,7 +58,8 @@ def test_nothing_kept_and_the_network_forbidden(demo: Index, sandbox: Sandbox) -
     """strict-cache with nothing good ends as `uvx --offline` does, with one hint, and nobody is asked."""
     plain = sandbox.uvx("--offline", "demo-tool", "--version")
     result = demo_run(sandbox, "--offline")
-    hint = "hint: no good `demo-tool` is kept and the mode is `strict-cache`; run `lastgood warm demo-tool` when the index can be reached"
+    advice = "run `lastgood warm demo-tool` when the index can be reached"
+    hint = f"hint: no good `demo-tool` is kept and the mode is `strict-cache`; {advice}"
     assert (result.status, result.out, own_lines(result)) == (plain.status, "", [hint])
     assert result.err == f"{plain.err}lastgood: {hint}\n"
     assert (demo.requests(), demo.connections(), sandbox.starts()) == ([], 0, 0)
@@ -73,7 +74,7 @@ def test_fresh_runs_at_once(demo: Index, sandbox: Sandbox, mode: str) -> None:
     assert demo.connections() == 0
 
 
-@pytest.mark.parametrize("age", [0, 9 * 60, HOUR])
+@pytest.mark.parametrize("age", [0, HOUR])
 def test_strict_latest_asks_whatever_the_age(demo: Index, sandbox: Sandbox, age: float) -> None:
     """strict-latest is uvx: what the index offers now runs, fresh or not."""
     keep_and_release(sandbox, demo, age=age)
@@ -216,7 +217,12 @@ def test_the_words_for_strict_cache(demo: Index, sandbox: Sandbox, words: str, e
 
 @pytest.mark.parametrize(
     ("words", "env"),
-    [("--offline --no-offline", {}), ("--no-offline", {"UV_OFFLINE": "1"}), ("", {"UV_OFFLINE": "0"}), ("--refresh --no-refresh", {})],
+    [
+        ("--offline --no-offline", {}),
+        ("--no-offline", {"UV_OFFLINE": "1"}),
+        ("", {"UV_OFFLINE": "0"}),
+        ("--refresh --no-refresh", {}),
+    ],
 )
 def test_the_last_of_a_pair_of_uvs_words_wins(demo: Index, sandbox: Sandbox, words: str, env: dict[str, str]) -> None:
     """A word that is taken back chooses no mode: the stale run asks, and in an outage the last good stands in."""
@@ -225,7 +231,8 @@ def test_the_last_of_a_pair_of_uvs_words_wins(demo: Index, sandbox: Sandbox, wor
     grow_old(sandbox, HOUR)
     demo.stop()
     result = demo_run(sandbox, *words.split(), env=env)
-    expect_version(result, "2.0", f"warning: running `demo-tool` 2.0, last checked 1h ago: `{demo.host}` did not answer (connection refused)")
+    line = f"warning: running `demo-tool` 2.0, last checked 1h ago: `{demo.host}` did not answer (connection refused)"
+    expect_version(result, "2.0", line)
 
 
 @pytest.mark.parametrize(("words", "env"), [("--no-cache", {}), ("-n", {}), ("", {"UV_NO_CACHE": "1"})])
@@ -250,8 +257,7 @@ def test_no_cache_is_plain_uvx(demo: Index, sandbox: Sandbox, words: str, env: d
         ("-U --prefer-offline", "`--prefer-offline` cannot be used with `--upgrade`: both choose the mode"),
         (
             "--mode strict-latests",
-            "invalid --mode `strict-latests`: expected `prefer-latest`, `prefer-cache`, `strict-latest` or `strict-cache`; "
-            "did you mean `strict-latest`?",
+            "invalid --mode `strict-latests`: expected " + settings.alternatives(MODES) + "; did you mean `strict-latest`?",
         ),
     ],
 )
@@ -343,7 +349,8 @@ def test_each_place_of_a_setting_wins_over_the_weaker_ones(tmp_path: Path) -> No
     assert found() == (60.0, f"`max-age` in {user}")
     config.write_text("[tool.lastgood]\nmax-age = 120\n")
     assert found() == (120.0, "`max-age` in [tool.lastgood] of pyproject.toml")
-    config.write_text('[tool.lastgood]\nmax-age = 120\n[tool.lastgood.tools]\ndemo-tool = { max-age = "3m" }\nother = { max-age = "9m" }\n')
+    tools = '[tool.lastgood.tools]\ndemo-tool = { max-age = "3m" }\nother = { max-age = "9m" }\n'
+    config.write_text(f"[tool.lastgood]\nmax-age = 120\n{tools}")
     assert found() == (180.0, "`max-age` in `demo-tool` in [tool.lastgood.tools] of pyproject.toml")
     environ["LASTGOOD_MAX_AGE"] = "4m"
     assert found() == (240.0, "LASTGOOD_MAX_AGE")
@@ -463,7 +470,10 @@ def test_durations(text: str, seconds: float) -> None:
     assert settings.duration(text, "here") == seconds
 
 
-@pytest.mark.parametrize("text", ["", " ", "x", "10x", "-1", "+1", "1e3", ".", "1..5", "m", "10 m", "1h30m", "nan", "infinity", "١"])
+MALFORMED = ["", " ", "x", "10x", "-1", "+1", "1e3", ".", "1..5", "m", "10 m", "1h30m", "nan", "infinity", "\u0661"]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
 def test_malformed_durations(text: str) -> None:
     """What is no duration is refused in one line that names the place, the value and what was expected."""
     with pytest.raises(SettingError) as caught:
@@ -473,11 +483,21 @@ def test_malformed_durations(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (3 * HOUR, "3h"), (DAY, "1 day"), (31 * DAY, "31 days"), (-5, "an unknown time")],
+    [
+        (0, "0s ago"),
+        (59.9, "59s ago"),
+        (60, "1m ago"),
+        (3599, "59m ago"),
+        (3 * HOUR, "3h ago"),
+        (DAY, "1 day ago"),
+        (31 * DAY, "31 days ago"),
+        (-5, "at an unknown time"),
+        (NOW, "at an unknown time"),
+    ],
 )
 def test_ages_in_words(seconds: float, words: str) -> None:
-    """One unit, rounded down; a time in the future is unknown."""
-    assert messages.ago(seconds) == words
+    """One unit, rounded down; a time in the future, or since the epoch, is unknown."""
+    assert messages.when(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -502,7 +522,10 @@ def test_which_targets_are_exact_pins(text: str, exact: bool, latest: bool) -> N
 
 def test_a_mode_word_without_its_value() -> None:
     """An option of lastgood's own that lacks its value, or has one too many, is a usage error of lastgood's own."""
-    for words, said in ((["--mode"], "a value is required for `--mode`"), (["--prefer-offline=1", "x"], "`--prefer-offline` takes no value")):
+    for words, said in (
+        (["--mode"], "a value is required for `--mode`"),
+        (["--prefer-offline=1", "x"], "`--prefer-offline` takes no value"),
+    ):
         with pytest.raises(UsageError) as caught:
             request.parse(words)
         assert caught.value.message == said

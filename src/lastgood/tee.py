@@ -1,8 +1,8 @@
 """What uv says on standard error: kept for judging, and passed on to the user as it comes.
 
 uv's progress must look as it does under uvx; its error must not appear before lastgood knows whether something stands in for it. So
-bytes are passed on until a line starts an error, and from there on they are held. Warnings are held one by one: where uvx itself has
-to say the error, it says them again.
+bytes are passed on until a line starts an error, and from there on they are held. Warnings are held one by one: where uvx
+itself has to say the error, it says them again.
 """
 
 from lastgood import messages

@@ -12,7 +12,7 @@ from lastgood.errors import NoUvError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import NoReturn
 
 SHIM_MARK = b"lastgood shim"
@@ -43,27 +43,35 @@ def find(environ: "Mapping[str, str]") -> Uv:
     """
     named = environ.get("LASTGOOD_UV")
     if named:
-        path = _on_path("uv" if os.path.isdir(named) else named, named if os.path.isdir(named) else environ.get("PATH", ""))
+        path = on_path("uv" if os.path.isdir(named) else named, named if os.path.isdir(named) else environ.get("PATH", ""))
         if not path:
             raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is no program", "set it to the path of uv, or unset it")
         return _with_uvx(path, "LASTGOOD_UV")
-    path = _on_path("uv", environ.get("PATH", ""))
+    path = on_path("uv", environ.get("PATH", ""))
     if path:
         return _with_uvx(path, "PATH")
+    for uvx in _all_on_path("uvx", environ.get("PATH", "")):
+        if not is_shim(uvx):
+            return Uv(uvx, [uvx], "PATH")
     beside = os.path.join(os.path.dirname(sys.executable), "uv")
     if _is_program(beside):
         return _with_uvx(beside, "the environment of lastgood")
     raise NoUvError("`uv` was not found on PATH; install uv or set `LASTGOOD_UV` to its path")
 
 
-def _on_path(name: str, path: str) -> str:
+def on_path(name: str, path: str) -> str:
+    """The first program called `name` on `path`, or `name` itself where it has a slash; absolute, "" where there is none."""
     if "/" in name:
-        return os.path.abspath(os.path.expanduser(name)) if _is_program(os.path.expanduser(name)) else ""
+        named = os.path.expanduser(name)
+        return os.path.abspath(named) if _is_program(named) else ""
+    return next(_all_on_path(name, path), "")
+
+
+def _all_on_path(name: str, path: str) -> "Iterator[str]":
     for place in path.split(":"):
         candidate = os.path.join(place, name)
         if place and _is_program(candidate):
-            return os.path.abspath(candidate)
-    return ""
+            yield os.path.abspath(candidate)
 
 
 def _is_program(path: str) -> bool:

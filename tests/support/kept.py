@@ -1,12 +1,12 @@
 """What lastgood keeps, as a test sees it and as time would change it. Read and written with lastgood's own readers and writers.
 
-    grow_old(sandbox, 3600)                    # the index was last asked an hour earlier than it was
-    trip(sandbox, index.host)                  # a failure a moment ago: the breaker of a host is open
-    retry_now(sandbox)                         # the time of the next try has come: open breakers are half-open
-    assert open_hosts(sandbox) == {index.host: "HTTP 503"}
-    assert own_lines(result) == []             # what lastgood itself said, line by line; the rest is `others_words(result)`
-    keep(sandbox)                              # one run, so that a good demo-tool is kept, and nothing goes on behind
-    expect_version(sandbox.lastgood(...), "1.0")
+grow_old(sandbox, 3600)                    # the index was last asked an hour earlier than it was
+trip(sandbox, index.host)                  # a failure a moment ago: the breaker of a host is open
+retry_now(sandbox)                         # the time of the next try has come: open breakers are half-open
+assert open_hosts(sandbox) == {index.host: "HTTP 503"}
+assert own_lines(result) == []             # what lastgood itself said, line by line; the rest is `others_words(result)`
+keep(sandbox)                              # one run, so that a good demo-tool is kept, and nothing goes on behind
+expect_version(sandbox.lastgood(...), "1.0")
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ VERBS = {
     "why": "Explain what `run` would do with the same words, and start nothing",
     "rollback": "Go back to the version that ran before",
     "gc": "Remove what nothing names and nothing runs",
+    "shim": "Put a `uvx` that is lastgood on PATH, or take it away",
+    "mk": "Write a makefile with one variable per tool, and print its name",
 }
 
 _RAW = ("why",)

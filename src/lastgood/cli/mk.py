@@ -1,0 +1,52 @@
+"""`lastgood mk`: a makefile with one variable per tool of the table; prints its name, for `include $(shell lastgood mk)`."""
+
+import os
+import sys
+import zlib
+
+from lastgood import paths, project, record, surroundings
+from lastgood.errors import LastgoodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+ABOUT = """\
+  include $(or $(shell lastgood mk),$(error lastgood is missing))
+
+  lint: ; $(RUFF) check ."""
+
+
+def arguments(_: "argparse.ArgumentParser") -> None:
+    """Declare the words of this verb: none."""
+
+
+def main(_: "argparse.Namespace", environ: "dict[str, str]") -> int:
+    """Write the makefile of this directory's table and print its name."""
+    cwd = os.getcwd()
+    found = project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
+    place = os.path.join(paths.home(environ), "mk")
+    path = os.path.join(place, f"{zlib.crc32(cwd.encode('utf-8', 'surrogateescape')):08x}.mk")
+    if any(c.isspace() or c in "$#" for c in path):
+        raise LastgoodError(f"`{path}` cannot be included by make, which splits names at blanks", "set `LASTGOOD_HOME`")
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        record.write(path, text(sorted(found.tools)), durable=False)
+    except OSError as error:
+        raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})") from error
+    sys.stdout.write(path + "\n")
+    return 0
+
+
+def text(tools: "Iterable[str]") -> str:
+    """The makefile: `RUFF` for ruff, `PRE_COMMIT` for pre-commit; a variable that is set already stays."""
+    lines = ["# written by `lastgood mk` from [tool.lastgood.tools]; not to be edited", "LASTGOOD ?= lastgood"]
+    lines += [f"{variable(tool)} ?= $(LASTGOOD) run {tool}" for tool in tools]
+    lines += ["", ".PHONY: warm", "warm:", "\t$(LASTGOOD) warm", ""]
+    return "\n".join(lines)
+
+
+def variable(tool: str) -> str:
+    """The name of a tool's variable."""
+    return "".join(c if c.isalnum() else "_" for c in tool).upper()

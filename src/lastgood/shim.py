@@ -1,0 +1,83 @@
+"""A program named `uvx` that is lastgood: every existing call site, cron line and MCP client entry works unchanged."""
+
+import os
+import shlex
+import stat
+import sys
+
+from lastgood import paths, uv
+from lastgood.errors import LastgoodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "uvx"
+_LONGEST_HEADER = 127  # bytes of a `#!` line that every kernel reads
+_BODY = """\
+# {mark}: `uvx` by way of lastgood; `lastgood shim remove` takes it away
+import sys
+
+from lastgood.fastpath import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class Shim:
+    """One shim: its `path`, whether it is `installed`, whether PATH finds it `first`, and what PATH finds otherwise."""
+
+    __slots__ = ("first", "found", "installed", "path")
+
+    def __init__(self, path: str, environ: "Mapping[str, str]") -> None:
+        self.path = path
+        self.installed = uv.is_shim(path)
+        self.found = uv.on_path(NAME, environ.get("PATH", ""))
+        self.first = bool(self.found) and os.path.realpath(self.found) == os.path.realpath(path)
+
+
+def directory(named: str, environ: "Mapping[str, str]") -> str:
+    """Where the shim goes: `named`, else `bin` in the home of lastgood, which nothing else writes to."""
+    return os.path.abspath(os.path.expanduser(named)) if named else os.path.join(paths.home(environ), "bin")
+
+
+def text() -> str:
+    """The program: started by the interpreter that lastgood is installed for."""
+    body = _BODY.format(mark=uv.SHIM_MARK.decode())
+    header = f"#!{sys.executable}\n"
+    if len(header.encode()) <= _LONGEST_HEADER and " " not in sys.executable:
+        return header + body
+    # a header that the kernel would cut or split: a shell starts the interpreter, which reads the same lines as a string
+    return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} \"$0\" \"$@\"\n' '''\n{body}"
+
+
+def install(place: str, environ: "Mapping[str, str]") -> Shim:
+    """Put the shim into `place`. Raises LastgoodError where another `uvx` stands there, or the directory cannot be written."""
+    path = os.path.join(place, NAME)
+    if os.path.lexists(path) and not uv.is_shim(path):
+        raise LastgoodError(
+            f"`{path}` is another `uvx`, which is left alone", "name another directory, which comes before it on PATH"
+        )
+    aside = f"{path}.{os.getpid()}.new"
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        with open(aside, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text())
+        os.chmod(aside, stat.S_IRWXU)
+        os.replace(aside, path)
+    except OSError as error:
+        raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})") from error
+    return Shim(path, environ)
+
+
+def remove(place: str) -> str:
+    """Take the shim away; its path. Raises LastgoodError where there is none."""
+    path = os.path.join(place, NAME)
+    if not uv.is_shim(path):
+        what = "is another `uvx`, which is left alone" if os.path.lexists(path) else "does not exist"
+        raise LastgoodError(f"`{path}` {what}")
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise LastgoodError(f"`{path}` cannot be removed ({(error.strerror or str(error)).lower()})") from error
+    return path
