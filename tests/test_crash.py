@@ -121,6 +121,7 @@ def test_a_refresh_behind_killed_before_any_of_its_changes(demo: Index, sandbox:
     chance = random.Random(SEED + part)  # noqa: S311  # no secret
     effects = Effects(sandbox, "behind")
     assert sandbox.lastgood(*DEMO).out == "demo-tool 1.0\n"
+    sandbox.wait_quiet()
     for number in range(2, 2 + ROUNDS):
         demo.publish(release(number))
         old, new = f"demo-tool {number - 1}.0\n", f"demo-tool {number}.0\n"
@@ -139,6 +140,7 @@ def test_a_refresh_behind_killed_at_any_time(demo: Index, sandbox: Sandbox, part
     """Killed with its group (uv, too) after a random time: an outage runs old or new, and the next refresh works."""
     chance = random.Random(SEED - part)  # noqa: S311  # no secret
     assert sandbox.lastgood(*DEMO).out == "demo-tool 1.0\n"
+    sandbox.wait_quiet()
     for number in range(2, 2 + ROUNDS):
         demo.publish(release(number))
         process = sandbox.popen([lastgood_script(), *DEMO], env=BEHIND, stdout=subprocess.DEVNULL)
@@ -186,6 +188,7 @@ def test_a_first_run_killed_at_any_time(demo: Index, sandbox_factory: SandboxFac
 def test_a_refresh_killed_while_uv_works_lets_the_next_one_in(demo: Index, sandbox: Sandbox) -> None:
     """Uv waits for an index that hangs; killed there, the refresh holds no lock and leaves no uv behind."""
     assert sandbox.lastgood(*DEMO).status == 0
+    sandbox.wait_quiet()
     demo.publish(release(2))
     demo.clear_requests()
     demo.fault("hang-before-headers", on="page")
@@ -224,3 +227,21 @@ def wait_for_group(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> int:
         lambda: group_behind(sandbox, process.pid) or (-1 if process.poll() is not None and not sandbox.processes() else None),
         "the refresh behind",
     ) or -1
+
+
+def test_a_staging_directory_is_a_leftover_once_nobody_holds_it(demo: Index, sandbox: Sandbox) -> None:
+    """Gc in the middle of another's refresh leaves what that one is making; when it is dead, it goes."""
+    demo.publish(demo_tool("1.0", broken="hang"))
+    process = sandbox.popen([lastgood_script(), *DEMO], stdout=subprocess.DEVNULL)
+    generations = sandbox.home / "generations"
+    made = sandbox.wait_for(lambda: [name for name in listed(generations) if name.startswith(".staging-")], "the staged environment")
+    sandbox.wait_for(lambda: [one for one in sandbox.processes() if "import_module" in one[1]], "its check")
+    upkeep.collect(str(sandbox.home), young=0)
+    assert listed(generations) == made
+    upkeep.collect(str(sandbox.home))
+    kill_group(process.pid)
+    process.wait(20)
+    upkeep.collect(str(sandbox.home))
+    assert listed(generations) == made, "it may still be filled by someone: it is young"
+    upkeep.collect(str(sandbox.home), young=0)
+    assert listed(generations) == []

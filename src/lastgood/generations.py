@@ -164,8 +164,8 @@ def stage(home: str, environment: Environment, slug: str) -> str:
 
 
 def _occupy(place: str) -> None:
-    """Lock a staging directory until this process ends or becomes the tool: one that nobody holds is a leftover, which `gc`
-    removes.""" import fcntl  # here, since it is all that this module has to do with locks
+    """Lock a staging directory until this process ends or becomes the tool: `gc` removes one that nobody holds."""
+    import fcntl  # here, since it is all that this module has to do with locks
 
     try:
         fcntl.flock(os.open(place, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH | fcntl.LOCK_NB)

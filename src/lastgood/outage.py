@@ -57,12 +57,15 @@ _SUSPECTS = (
     ("Bad uncompressed size", "a release of it cannot be read"),
     ("unable to locate the end of central directory", "a release of it cannot be read"),
     ("Hash mismatch for package metadata", "the metadata of a release is not what its index says"),
+    ("invalid metadata", "the metadata of a release cannot be read"),  # uv before 0.13 did not check its hash
     ("Received some unexpected JSON", "its page cannot be read"),
     ("Received some unexpected HTML", "its page cannot be read"),
     ("does not satisfy Python", "no interpreter fits"),
     ("was not found in the package registry", "its page was not found"),
 )
 _RETRIED_CLIENT_ERRORS = ("408", "429")
+# A proxy that wants a login, asked for a tunnel; asked for a page it answers 407 like a server. The second is uv 0.5's.
+_LOCKED_PROXY = ("proxy authorization required", "proxy authentication required")
 _AUTH_CODES = ("401", "403", "407")
 
 
@@ -117,6 +120,8 @@ def _status(text: str, urls: "list[str]") -> "Finding | None":
         return Finding(SUSPECT, NOT_FOUND, f"HTTP {code} from another host", urls)
     if code:
         return Finding(ANSWER, NOT_FOUND, f"HTTP {code}", urls)
+    if any(words in text for words in _LOCKED_PROXY):
+        return Finding(ANSWER, AUTH, "HTTP 407", urls)
     for hint, number in (("lack of valid authentication credentials (", ""), ("returned a 403 Forbidden error", "403")):
         if hint in text:
             return Finding(ANSWER, AUTH, f"HTTP {number or _after(text, hint) or 401}", urls)

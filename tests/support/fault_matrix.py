@@ -26,7 +26,7 @@ from tests.support.sandbox import Sandbox
 from tests.support.wheels import demo_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -51,6 +51,9 @@ BAD_METADATA: Expected = ("suspect", "not-found", "the metadata of a release is 
 ELSEWHERE: Expected = ("suspect", "not-found", "HTTP 404 from another host")
 BAD_HASH: Expected = ("answer", "integrity", "the hash of a release does not match")
 LOCKED_PROXY: Expected = ("answer", "auth", "HTTP 407")
+
+
+MADE = "uv made the environment\n"
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def _absent(code: int) -> Expected:
 
 # What strikes, and what becomes of it: the project's page, the metadata beside the wheel, the wheel itself, and the wheel read by
 # range requests, where the index has no metadata beside it.
-_STRUCK: dict[FaultKind | int, tuple[Expected, Expected, Expected, Expected]] = {
+_STRUCK: dict[FaultKind | int, tuple[Expected | None, ...]] = {
     "hang-before-headers": (TIMED_OUT, TIMED_OUT, TIMED_OUT, TIMED_OUT),
     "hang-after-headers": (TIMED_OUT, TIMED_OUT, TIMED_OUT, TIMED_OUT),
     "trickle": (TIMED_OUT, TIMED_OUT, TIMED_OUT, TIMED_OUT),
@@ -99,7 +102,7 @@ _STRUCK: dict[FaultKind | int, tuple[Expected, Expected, Expected, Expected]] = 
     "redirect-404": (NO_PAGE, ELSEWHERE, ELSEWHERE, ELSEWHERE),
     "garbage": (BAD_PAGE, BAD_METADATA, UNREADABLE, UNREADABLE),
     "cut": (BAD_PAGE, BAD_METADATA, UNREADABLE, UNREADABLE),
-    "alter": (BAD_PAGE, BAD_METADATA, BAD_HASH, BAD_HASH),
+    "alter": (None, BAD_METADATA, BAD_HASH, BAD_HASH),
     **{code: (_server_error(code),) * 4 for code in (500, 502, 503, 504, 408, 429)},
     **{code: (_denied(code),) * 4 for code in (401, 403, 407)},
     404: (NO_PAGE, _absent(404), _absent(404), _absent(404)),
@@ -111,6 +114,7 @@ CASES = [
         Case(f"{kind}-{where}", expected, kind, where)
         for kind, results in _STRUCK.items()
         for where, expected in zip(_WHERES, results, strict=True)
+        if expected is not None  # there is no page that is valid and another
     ),
     Case("refused", REFUSED, world="refused"),
     Case("files-refused", REFUSED, world="files-refused"),
@@ -147,11 +151,12 @@ class Matrix:
         """End what was started."""
         self._stack.close()
 
-    def provoke(self, cases: Iterable[Case]) -> dict[str, str]:
-        """Let uv run into each case and return its words by the case's name."""
+    def provoke(self, cases: Iterable[Case], *options: str, as_is: bool = False) -> dict[str, str]:
+        """Let uv run into each case and return its words by the case's name; `as_is` with the addresses of this run."""
         with ThreadPoolExecutor(8) as pool:
             prepared = [(case, self._prepare(case)) for case in cases]
-            return dict(pool.map(lambda pair: (pair[0].name, self._words(*pair)), prepared))
+            said = pool.map(lambda pair: (pair[0].name, self._words(*pair, options)), prepared)
+            return {name: words if as_is else self._with_fixed_addresses(words) for name, words in said}
 
     def _prepare(self, case: Case) -> dict[str, str]:
         """Publish the project of a case, break what is to be broken, and return the variables that lead uv there."""
@@ -214,16 +219,20 @@ class Matrix:
         port: int = listener.getsockname()[1]
         return port
 
-    def _words(self, case: Case, variables: dict[str, str]) -> str:
+    def environment(self, case: Case) -> dict[str, str]:
+        """Return the variables of the user who runs into a case."""
+        return self._sandbox.environment(self._prepare(case))
+
+    def _words(self, case: Case, variables: dict[str, str], options: Sequence[str]) -> str:
         # every uv before 0.13.2 has another name for what makes its retries instant
         edits: dict[str, str | None] = {**variables, "UV_TEST_NO_HTTP_RETRY_DELAY": "1"}
         if case.hangs:
             edits |= {"UV_HTTP_TIMEOUT": "1", "UV_HTTP_CONNECT_TIMEOUT": "1", "UV_HTTP_RETRIES": "0"}
         environment = self._sandbox.environment(edits)
-        result = lastgood_uv.materialise(lastgood_uv.find(environment), ["--no-config"], case.project, environment)
+        result = lastgood_uv.materialise(lastgood_uv.find(environment), ["--no-config", *options], case.project, environment)
         if result.prefix:
-            return f"made {case.project}\n"
-        return self._with_fixed_addresses(result.errors.text)
+            return MADE
+        return result.errors.text
 
     def _with_fixed_addresses(self, words: str) -> str:
         """Replace ports, directories and durations: the same words for the same failure, on any machine, at any time."""
