@@ -5,6 +5,7 @@ is made in `.staging-*` and renamed into place, so a generation is whole or not 
 """
 
 import errno
+import fcntl
 import os
 import select
 import signal
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 MANIFEST = "lastgood.json"
+SIZE = "lastgood.size"
 STAGING, TRASH = ".staging-", ".trash-"
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 # Written by uv for itself: CACHEDIR.TAG would invite backup and clean-up tools to throw a generation away.
-_LEFT_OUT = ("CACHEDIR.TAG", ".lock", ".gitignore", MANIFEST)
+_LEFT_OUT = ("CACHEDIR.TAG", ".lock", ".gitignore", MANIFEST, SIZE)
 _SHELL_HEADER = b"#!/bin/sh\n'''exec'"
 _CHECK_SECONDS = 120.0
-# Imports the entry point's module and looks its function up; never calls it.
+# Imports the entry point's module and looks its function up; never calls it. The alarm ends it where whoever started it was killed.
 _CHECK = (
-    "import sys, importlib\nmodule, _, names = sys.argv[1].partition(':')\nfound = importlib.import_module(module)\n"
+    "import sys, importlib, signal\nsignal.alarm(125)\n"
+    "module, _, names = sys.argv[1].partition(':')\nfound = importlib.import_module(module)\n"
     "for name in filter(None, names.split('.')):\n    found = getattr(found, name)\n"
 )
 
@@ -165,8 +168,6 @@ def stage(home: str, environment: Environment, slug: str) -> str:
 
 def _occupy(place: str) -> None:
     """Lock a staging directory until this process ends or becomes the tool: `gc` removes one that nobody holds."""
-    import fcntl  # here, since it is all that this module has to do with locks
-
     try:
         fcntl.flock(os.open(place, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
@@ -234,6 +235,24 @@ def keep(home: str, staged: str, name: str) -> str:
 def exists(home: str, identity: str) -> bool:
     """Whether a generation stands in the store."""
     return paths.plain(identity) and os.path.isdir(f"{home}/generations/{identity}/bin")
+
+
+def measure(root: str) -> None:
+    """Leave the size of a generation beside it, so that nobody has to walk it again. Raises OSError."""
+    total = 0
+    for place, _, names in os.walk(root):
+        total += sum(os.lstat(os.path.join(place, name)).st_size for name in names)
+    with open(f"{root}/{SIZE}", "w", encoding="ascii") as file:
+        file.write(f"{total}\n")
+
+
+def size(home: str, identity: str) -> int:
+    """The bytes of a generation's files, shared with uv's cache or not; 0 while nobody has measured it."""
+    try:
+        with open(f"{home}/generations/{identity}/{SIZE}", encoding="ascii") as file:
+            return int(file.read(32))
+    except (OSError, ValueError):
+        return 0
 
 
 def interpreter_stamp(root: str) -> "tuple[int, int]":

@@ -83,6 +83,21 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
         return before, now
 
 
+def hold(home: str, record: "Record", *, held: bool) -> "Generation":
+    """Keep refreshes from replacing what runs, or let them again; what runs. Raises as `roll_back` does."""
+    with _locked(home, record.id):
+        fresh = records.load(home, record.id)
+        current = fresh.generation() if fresh is not None else None
+        if fresh is None or current is None:
+            raise Nothing(f"no good `{record.tool}` is kept")
+        fresh.held = held
+        if not held:
+            fresh.refused = [one for one in fresh.refused if one["by"] != "rollback"]
+        records.save(home, fresh)
+        history.note(home, "hold" if held else "unhold", tool=fresh.tool, record=fresh.id, version=current.version)
+        return current
+
+
 def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Generation":
     kept = [one for one in record.generations if one.id != before.id and generations.exists(home, one.id)]
     older = [one for one in kept if one.kept <= before.kept]

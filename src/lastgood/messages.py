@@ -71,6 +71,11 @@ def clock(when: float) -> str:
     return f"{then[0]}-{then[1]:02d}-{then[2]:02d} {then[3]:02d}:{then[4]:02d}"
 
 
+def stamp(when: float) -> str:
+    """A point in time, to the minute, in local time: `2026-11-21 14:02`."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+
+
 def running(tool: str, version: str, age: float) -> str:
     """What stands in: ``running `ruff` 0.14.2, last checked 3h ago``."""
     named = f"`{tool}` {version}" if version else f"`{tool}`"

@@ -421,10 +421,19 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
             before=before.version if before else "",
             reason=outcome.reason,
             host=outcome.finding.host if outcome.finding else "",
+            changes=_changes(before, kept) if outcome.kind in (NEW, REFUSED) else [],
         )
     if outcome.kind in (NEW, UNCHANGED, REFUSED) and not job.offline:
         for ended in breaker.close(job.home, [*record.hosts, *job.request.hosts, record.id]):
             history.note(job.home, "recovered", host=ended.host, since=ended.since, reason=ended.reason)
+
+
+def _changes(before: "Generation | None", after: "Generation | None") -> "list[str]":
+    """What moved between two environments: `click 8.1.8 → 8.2.0`."""
+    old = before.dists if before is not None else {}
+    new = after.dists if after is not None else {}
+    moved = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)] if old and new else []
+    return [f"{name} {old.get(name, 'nothing')} → {new.get(name, 'nothing')}" for name in moved]
 
 
 def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None", now: float) -> None:

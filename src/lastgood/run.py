@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from lastgood import behind, breaker, launch, locks, messages, notices, paths, policy, refresh, request, uv
+from lastgood import behind, breaker, launch, locks, messages, notices, paths, policy, refresh, request, surroundings, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed, StateError
@@ -86,6 +86,10 @@ def _stale(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> int:
     try:
         probe = [locks.claim(breaker.probe_lock(scene.home, down.host))] if down is not None else []
         claims = [locks.claim(f"{scene.home}/records/{card.record}.lock"), *probe]
+        if not surroundings.unchanged(card.stamps):  # check again: another process refreshed before the lock was free
+            for claim in claims:
+                claim.release()
+            return _after(scene, card, behind.Told(refresh.NEW))
         listener = behind.start(lambda speaker: _work(job, speaker), claims)
     except locks.Busy:
         if down is not None:  # half-open: one process tries, the others run
@@ -154,12 +158,12 @@ def _lost_patience(scene: "Scene", card: "Card") -> int:
     down = breaker.trip(scene.home, hosts[0], "no answer in time", now)
     line = messages.fallback_slow(card.tool, card.version, now - card.asked, breaker.shown(down.host), card.patience)
     messages.say("warning", line, scene.loud)
+    notices.note_fallback(scene, card, now)
     return _start(scene, card)
 
 
 def _after(scene: "Scene", card: "Card", told: behind.Told) -> int:
     """Run what is best after a refresh that told its outcome."""
-    age = time.time() - card.asked
     if told.kind == refresh.ANSWER:
         return _Run(scene).answered()
     if told.kind == refresh.NEW:
@@ -168,15 +172,11 @@ def _after(scene: "Scene", card: "Card", told: behind.Told) -> int:
     if told.kind == refresh.REFUSED:
         messages.say("warning", refresh.refused_line(card.tool, told.version, told.reason, card.version), scene.loud)
     elif told.kind == refresh.OUTAGE:
-        messages.say(
-            "warning", messages.fallback(card.tool, card.version, age, messages.no_answer(told.host, told.reason)), scene.loud
-        )
+        notices.say_stands_in(scene, card, messages.no_answer(told.host, told.reason))
     elif told.kind == refresh.LOCAL:
-        line = messages.fallback(card.tool, card.version, age, f"the index could not be asked ({told.reason})")
-        messages.say("warning", line, scene.loud)
+        notices.say_stands_in(scene, card, f"the index could not be asked ({told.reason})")
     elif told.kind == behind.DIED:
-        line = messages.fallback(card.tool, card.version, age, "the refresh ended without a word")
-        messages.say("warning", line, scene.loud)
+        notices.say_stands_in(scene, card, "the refresh ended without a word")
     return _start(scene, card)
 
 
@@ -423,9 +423,7 @@ class _Run:
 
     def _local(self, outcome: "Outcome", mode: str) -> int:
         if self.card is not None and mode.startswith("prefer"):
-            age = time.time() - self.card.asked
-            line = messages.fallback(self.card.tool, self.card.version, age, f"the index could not be asked ({outcome.reason})")
-            self._warn(line)
+            notices.say_stands_in(self.scene, self.card, f"the index could not be asked ({outcome.reason})")
             return self._launch(self.card)
         if outcome.version:
             self._warn(f"`{self.request.tool}` {outcome.version} cannot be kept ({outcome.reason}); running it through `uvx`")
@@ -476,7 +474,7 @@ class _Run:
             return
         near = ladder.near_card(job)
         if near is not None:
-            self._warn(messages.fallback(near[0].tool, near[0].version, time.time() - near[0].asked, f"{reason}; it was {near[1]}"))
+            notices.say_stands_in(self.scene, near[0], f"{reason}; it was {near[1]}")
             self._launch(near[0])
         cached = ladder.from_uv_cache(job)
         if cached is not None:

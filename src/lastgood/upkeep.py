@@ -1,5 +1,6 @@
 """What is done when nobody waits: byte-compiling a new generation, removing what nothing names and nothing runs."""
 
+import contextlib
 import json
 import os
 import time
@@ -18,7 +19,10 @@ _ABANDONED = 3600.0
 def after_refresh(home: str, identity: str, seconds: float = 5.0) -> None:
     """Byte-compile the generation called `identity`, then clean up for at most `seconds`."""
     if identity:
-        generations.compile_all(f"{home}/generations/{identity}")
+        place = f"{home}/generations/{identity}"
+        generations.compile_all(place)
+        with contextlib.suppress(OSError):  # gone already: there is nothing to measure
+            generations.measure(place)
     collect(home, seconds=seconds)
 
 

@@ -1,59 +1,84 @@
-"""`lastgood status`: what is kept, how old it is, which hosts are down."""
+"""`lastgood status`: what is kept, how old it is, what an outage would run, which hosts are down."""
 
 import json
 import os
 import sys
 import time
 
-from lastgood import breaker, generations, manage, messages, paths, policy, settings
+from lastgood import breaker, generations, manage, messages, paths, policy, project, settings, surroundings
+from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from lastgood.project import Configuration
     from lastgood.record import Record
 
 SCHEMA = 1
+ABOUT = """\
+  STATE   fresh    the index answered within max-age
+          stale    the next run asks the index, or runs this when it does not answer
+          held     no refresh replaces it (`lastgood unhold`)
+          refused  a newer release was built but does not start; this one stays
+          missing  what was kept is gone from disk; the next run builds it again"""
+_BAR = 5
+_COLUMNS = ("TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "AN OUTAGE RUNS")
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
     """Declare the words of this verb."""
     parser.add_argument("tool", nargs="?", metavar="TOOL", help="Only this tool")
-    parser.add_argument("--json", action="store_true", help="Print JSON (schema 1) instead of a table")
+    parser.add_argument("--json", action="store_true", help=f"Print JSON, schema {SCHEMA}")
+    parser.add_argument("--markdown", action="store_true", help="Print a Markdown table, for the summary of a CI job")
 
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
-    """Print the table, or JSON."""
+    """Print the table, JSON or Markdown."""
     home = paths.home(environ)
-    found = collect(home, given.tool, time.time())
+    found = collect(home, given.tool, time.time(), _configuration(environ))
     if given.json:
         sys.stdout.write(json.dumps(found, indent=2, sort_keys=True) + "\n")
         return 0
     if not found["tools"]:
         what = f"no good `{given.tool}` is kept" if given.tool else "nothing is kept yet"
-        sys.stdout.write(f"{what} in {home}\n")
+        sys.stdout.write(f"{what} in {home}; run `lastgood warm {given.tool or 'TOOL'}` while the index is up\n")
+    elif given.markdown:
+        sys.stdout.write(_markdown(found["tools"]))
     else:
-        sys.stdout.write(_table(found["tools"]))
+        from lastgood.cli import render
+
+        render.table(_COLUMNS, [_cells(row) for row in found["tools"]], styles=[_style(row) for row in found["tools"]])
     for host in found["hosts"]:
-        wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "next run tries again"
+        wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
         sys.stdout.write(f"{host['host']} has not answered since {messages.clock(host['since'])} ({host['reason']}); {wait}\n")
+    if found["tools"] and not given.markdown:
+        sys.stdout.write(f"{len(found['tools'])} kept, {_size(found['bytes'])} in {home}\n")
     return 0
 
 
-def collect(home: str, tool: "str | None", now: float) -> "dict[str, Any]":
-    """What `--json` prints."""
-    rows = [
-        _row(home, record, now) for record in manage.all_records(home) if tool in (None, record.tool, record.request.get("package"))
-    ]
+def _configuration(environ: "dict[str, str]") -> "Configuration | None":
+    """The settings of this directory, for the modes; None where a file is wrong, which `run` says better."""
+    try:
+        cwd = os.getcwd()
+        return project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
+    except (LastgoodError, OSError):
+        return None
+
+
+def collect(home: str, tool: "str | None", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
+    """What `--json` prints; documented in docs/status.md."""
+    wanted = [one for one in manage.all_records(home) if tool in (None, one.tool, one.request.get("package"))]
+    rows = [_row(home, record, now, configuration) for record in wanted]
     rows.sort(key=lambda row: (row["tool"], -row["asked"]))
-    return {"schema": SCHEMA, "home": home, "tools": rows, "hosts": _hosts(home, now)}
+    return {"schema": SCHEMA, "home": home, "tools": rows, "hosts": _hosts(home, now), "bytes": sum(row["bytes"] for row in rows)}
 
 
-def _row(home: str, record: "Record", now: float) -> "dict[str, Any]":
-    current = record.generation()
+def _row(home: str, record: "Record", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
+    current, usable = record.generation(), record.usable(home)
     age = now - record.asked if record.asked else None
-    stands = current is not None and generations.exists(home, current.id)
+    max_age = _text(configuration, record.tool, "max-age")
     return {
         "tool": record.tool,
         "package": record.request.get("package", ""),
@@ -62,25 +87,37 @@ def _row(home: str, record: "Record", now: float) -> "dict[str, Any]":
         "python": current.python if current else "",
         "asked": record.asked,
         "age": age,
-        "state": _state(record, age, stands=stands),
+        "max_age": settings.duration(max_age, "max-age"),
+        "state": _state(record, age, max_age, stands=current is not None and generations.exists(home, current.id)),
+        "mode": _text(configuration, record.tool, "mode"),
+        "outage_runs": usable.version if usable else "",
         "held": record.held,
         "record": record.id,
         "generations": [{"id": one.id, "version": one.version, "kept": one.kept} for one in record.generations],
         "refused": record.refused,
         "hosts": record.hosts,
+        "bytes": sum(generations.size(home, one.id) for one in record.generations),
         "last": {name: value for name, value in record.last.items() if name != "words"},
     }
 
 
-def _state(record: "Record", age: "float | None", *, stands: bool) -> str:
+def _text(configuration: "Configuration | None", tool: str, name: str) -> str:
+    if configuration is None:
+        return settings.BY_NAME[name].default
+    entry = configuration.tools.get(tool)
+    if entry is not None and name in entry.values and not configuration.where(name).startswith("LASTGOOD_"):
+        return entry.values[name]
+    return configuration.text(name)
+
+
+def _state(record: "Record", age: "float | None", max_age: str, *, stands: bool) -> str:
     if not stands:
         return "missing"
     if record.held:
         return "held"
-    if record.last.get("outcome") == "refused":
+    if record.last.get("outcome") == "refused" or any(one["by"] == "rollback" for one in record.refused):
         return "refused"
-    default = settings.duration(settings.BY_NAME["max-age"].default, "max-age")
-    return "fresh" if age is not None and policy.is_fresh(age, default) else "stale"
+    return "fresh" if age is not None and policy.is_fresh(age, settings.duration(max_age, "max-age")) else "stale"
 
 
 def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
@@ -101,10 +138,33 @@ def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
     ]
 
 
-def _table(rows: "list[dict[str, Any]]") -> str:
-    lines = [("TOOL", "VERSION", "CHECKED", "STATE", "REQUEST")]
-    for row in rows:
-        checked = f"{messages.ago(row['age'])} ago" if row["age"] is not None else "unknown"
-        lines.append((row["tool"], row["version"], checked, row["state"], row["specifier"] or "any version"))
-    widths = [max(len(line[column]) for line in lines) for column in range(5)]
-    return "".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines)
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def _cells(row: "dict[str, Any]") -> "tuple[str, ...]":
+    name = row["tool"] + (f" {row['specifier']}" if row["specifier"] else "")
+    host = breaker.shown(row["hosts"][0]) if row["hosts"] else "uv's default"
+    return (name, row["version"], _age(row), row["state"], row["mode"], host, row["outage_runs"] or "nothing")
+
+
+def _age(row: "dict[str, Any]") -> str:
+    """The age as a bar against max-age, and in words."""
+    if row["age"] is None:
+        return "·" * _BAR + " unknown"
+    share = min(1.0, max(0.0, row["age"] / row["max_age"])) if row["max_age"] else 1.0
+    full = round(share * _BAR)
+    return "█" * full + "·" * (_BAR - full) + f" {messages.ago(max(0.0, row['age']))}"
+
+
+def _style(row: "dict[str, Any]") -> str:
+    return {"refused": "yellow", "held": "cyan", "missing": "red"}.get(row["state"], "")
+
+
+def _markdown(rows: "list[dict[str, Any]]") -> str:
+    lines = ["| " + " | ".join(_COLUMNS).lower() + " |", "|" + " --- |" * len(_COLUMNS)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 20):.0f} MiB" if count >= 1 << 20 else f"{count / 1024:.0f} KiB"

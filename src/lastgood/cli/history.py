@@ -1,0 +1,40 @@
+"""`lastgood history`: what happened to a tool, as a timeline."""
+
+import json
+import sys
+
+from lastgood import history, manage, messages, paths
+from lastgood.cli import timeline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+ABOUT = "  Generations with what changed between them, refusals, rollbacks, holds, fallbacks, and the outages of its hosts."
+
+
+def arguments(parser: "argparse.ArgumentParser") -> None:
+    """Declare the words of this verb."""
+    parser.add_argument("tool", metavar="TOOL", help="The tool, as `run` takes it")
+    parser.add_argument("--json", action="store_true", help="Print one JSON object a line")
+
+
+def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
+    """Tell it."""
+    home = paths.home(environ)
+    events = history.read(home)
+    out = sys.stdout.write
+    for record in manage.of_tool(home, given.tool, environ):
+        mine = timeline.of(record, events)
+        if given.json:
+            for event in mine:
+                out(json.dumps(event, sort_keys=True) + "\n")
+            continue
+        current = record.generation()
+        wanted = str(record.request.get("specifier") or "any version")
+        out(f"{record.tool}  {wanted}  now {current.version if current else 'nothing'}\n")
+        for event in timeline.grouped(mine):
+            out(f"  {messages.stamp(float(event['at']))}  {timeline.told(event)}\n")
+            for change in event.get("changes", []):
+                out(f"  {'':16}    {change}\n")
+    return 0

@@ -1,0 +1,53 @@
+"""The history of one record as people read it; shared by `history` and `report`. Words only."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from lastgood.record import Record
+
+
+def of(record: "Record", events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
+    """The events of a record and of its hosts, oldest first; generations that the bounded history forgot are put back."""
+    mine = [event for event in events if event.get("record") == record.id]
+    mine += [event for event in events if event["event"] == "recovered" and event.get("host") in record.hosts]
+    known = {event.get("version") for event in mine if event["event"] == "new"}
+    mine += [
+        {"at": one.kept, "event": "new", "version": one.version, "record": record.id, "before": ""}
+        for one in record.generations
+        if one.version not in known
+    ]
+    return sorted(mine, key=lambda event: float(event["at"]))
+
+
+def grouped(events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
+    """Runs of the same event become one with a `times`: an outage day is one line, not a thousand."""
+    out: list[dict[str, Any]] = []
+    for event in events:
+        last = out[-1] if out else None
+        same = last is not None and all(last.get(name) == event.get(name) for name in ("event", "version", "reason", "host"))
+        if last is not None and same and event["event"] in ("fallback", "outage", "answer", "local"):
+            last["times"] = int(last.get("times", 1)) + 1
+        else:
+            out.append(dict(event))
+    return out
+
+
+def told(event: "dict[str, Any]") -> str:
+    """One event in words."""
+    kind, version, reason = event["event"], event.get("version", ""), event.get("reason", "")
+    times = f" ({event['times']} times)" if event.get("times", 1) != 1 else ""
+    host = event.get("host") or "the index"
+    words = {
+        "new": f"{version} is good" + (f", after {event['before']}" if event.get("before") else ""),
+        "refused": f"{version} refused: {reason}",
+        "outage": f"{host} did not answer: {reason}",
+        "recovered": f"{host} answers again (down: {reason})",
+        "answer": f"the index answered without a release: {reason}",
+        "local": f"could not ask: {reason}",
+        "fallback": f"{version} stood in",
+        "rollback": f"rolled back to {version} from {event.get('before', '')}",
+        "hold": f"{version} held",
+        "unhold": f"{version} let go",
+    }
+    return words.get(kind, str(kind)) + times
