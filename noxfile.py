@@ -38,6 +38,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def hooks(session: nox.Session) -> None:
+    """Write `.pre-commit-hooks.yaml` from its table; `-- --check` only compares."""
+    session.install("-e", ".")
+    session.run("python", "-m", "lastgood.hooks", *(session.posargs or ["--write"]))
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Check that every command and link of the documentation works."""
     session.install("-e", ".[dev]")

@@ -229,6 +229,7 @@ def wait_for_group(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> int:
     ) or -1
 
 
+@pytest.mark.leaves_processes  # the check of a refresh that was killed ends by itself, but only after its two minutes
 def test_a_staging_directory_is_a_leftover_once_nobody_holds_it(demo: Index, sandbox: Sandbox) -> None:
     """Gc in the middle of another's refresh leaves what that one is making; when it is dead, it goes."""
     demo.publish(demo_tool("1.0", broken="hang"))

@@ -20,11 +20,9 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import threading
-import zipfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -33,6 +31,7 @@ from tests.support.interpreters import another_python, system_python
 from tests.support.sandbox import Sandbox
 from tests.support.wheels import Wheel, demo_dep, demo_scripts, demo_tool, native_executable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -487,7 +486,7 @@ def serve(directory: Path) -> http.server.ThreadingHTTPServer:
     """Serve a directory on loopback."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # as the base class calls them
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class calls them
             """Say nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(directory)))
@@ -556,7 +555,8 @@ class Trial:
         words = [world.text(word) for word in shlex.split(line.words)]
         self.argv = [*words, *(world.text(word) for word in shlex.split(line.args))]
         given = {name: None if value is None else world.text(value) for name, value in line.env.items()}
-        self.options: dict[str, Any] = {"env": {**given, "LASTGOOD_HOME": str(self.home)}, "cwd": world.sandbox.work / world.text(line.cwd)}
+        env = {**given, "LASTGOOD_HOME": str(self.home)}
+        self.options: dict[str, Any] = {"env": env, "cwd": world.sandbox.work / world.text(line.cwd)}
 
     def uvx(self) -> Result:
         """Run the line through plain uvx."""
@@ -639,8 +639,8 @@ def test_a_miss_without_network_is_told_in_uvs_words_and_a_hint_follows(world: W
 
 
 def test_a_first_release_that_cannot_start_fails_as_under_uvx(world: World) -> None:
-    """It is not kept, it fails in its own words with its own status, and one line before them says that it did not pass the
-    check.""" trial = Trial(world, line("broken-tool@1.0"))
+    """It is not kept and fails in its own words with its own status; one line before them says that it did not pass the check."""
+    trial = Trial(world, line("broken-tool@1.0"))
     expected = trial.uvx()
     assert expected.status == 1
     first, second = trial.lastgood(), trial.lastgood()

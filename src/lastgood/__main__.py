@@ -11,8 +11,12 @@ def main(argv: "list[str] | None" = None) -> int:
     """Run lastgood with `argv` (without the program's name); the exit status."""
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["run"] and words[1:2] not in (["--help"], ["-h"], []):
-        from lastgood import fastpath
+        try:
+            from lastgood import fastpath
+        except Exception as error:  # noqa: BLE001 (a half-upgraded install must not keep a tool from starting)
+            from lastgood import lastresort
 
+            return lastresort.become_uvx(words[1:], error)
         return fastpath.main(words[1:])
     from lastgood.cli import app
 

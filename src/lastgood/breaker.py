@@ -5,6 +5,7 @@ under the host's probe lock, the others go on as if it were open) → closed or 
 """
 
 import os
+import zlib
 
 from lastgood import paths
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 HEADER = "lastgood breaker 1"
 FIRST_WAIT = 30.0
 LONGEST_WAIT = 300.0
+_WHOLE = 60  # characters: a slug has no more
 
 
 class Breaker:
@@ -35,8 +37,9 @@ class Breaker:
 
 
 def file_of(home: str, host: str) -> str:
-    """The file of `host` (`name:port`)."""
-    return f"{home}/hosts/{paths.slug(host)}"
+    """The file of `host` (`name:port`); a name that is too long to stand whole is told from its like by a checksum."""
+    name = paths.slug(host)
+    return f"{home}/hosts/{name}" + (f"-{zlib.crc32(host.encode('utf-8', 'replace')):08x}" if len(host) > _WHOLE else "")
 
 
 def probe_lock(home: str, host: str) -> str:
@@ -45,9 +48,22 @@ def probe_lock(home: str, host: str) -> str:
 
 
 def read(home: str, host: str) -> "Breaker | None":
-    """The breaker of `host`, or None while it is closed; what cannot be read counts as closed."""
+    """The breaker of `host`, or None while it is closed; what cannot be read, or cannot be true, counts as closed."""
+    return _read(file_of(home, host))
+
+
+def known(home: str) -> "list[Breaker]":
+    """The breakers of all hosts that were down when last asked."""
     try:
-        with open(file_of(home, host), encoding="utf-8", errors="replace") as file:
+        names = sorted(os.listdir(home + "/hosts"))
+    except OSError:
+        return []
+    return [found for found in (_read(f"{home}/hosts/{name}") for name in names) if found is not None]
+
+
+def _read(path: str) -> "Breaker | None":
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
             lines = file.read(4096).split("\n")
     except OSError:
         return None
@@ -55,11 +71,11 @@ def read(home: str, host: str) -> "Breaker | None":
     if lines[0] != HEADER:
         return None
     try:
-        return Breaker(
-            fields["host"], float(fields["since"]), float(fields["until"]), float(fields["wait"]), fields.get("reason", "")
-        )
+        since, until, wait = float(fields["since"]), float(fields["until"]), float(fields["wait"])
+        found = Breaker(fields["host"], since, until, wait, fields.get("reason", ""))
     except (KeyError, ValueError):
         return None
+    return found if 0 < wait <= LONGEST_WAIT and since <= until else None  # false for what is no number, too
 
 
 def first_open(home: str, hosts: "Iterable[str]", now: float) -> "Breaker | None":

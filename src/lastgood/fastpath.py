@@ -3,6 +3,7 @@
 Imports no more than os, sys, time, zlib and their like; import-linter and a test keep it so.
 """
 
+import os
 import time
 
 from lastgood import breaker, launch, messages, notices, policy, request, settings
@@ -19,6 +20,8 @@ def main(argv: "list[str]") -> int:
     """Run `lastgood run ARGV`. Returns only where no tool was started: the exit status then."""
     launch.open_standard_descriptors()
     environ = settings.environment()
+    origin = _here()
+    launch.set_aside_standard_error(environ)
     try:
         return _run(argv, environ)
     except LastgoodError as error:
@@ -27,7 +30,15 @@ def main(argv: "list[str]") -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except Exception as error:  # noqa: BLE001 (a bug of lastgood's must not keep a tool from starting)
-        return _own_bug(error, argv, environ)
+        return _own_bug(error, argv, environ, origin)
+
+
+def _here() -> str:
+    """The working directory; "" where it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _run(argv: "list[str]", environ: "dict[str, str]") -> int:
@@ -72,12 +83,16 @@ def _interrupted() -> int:
     return 130
 
 
-def _own_bug(error: Exception, argv: "list[str]", environ: "dict[str, str]") -> int:
+def _own_bug(error: Exception, argv: "list[str]", environ: "dict[str, str]", origin: str) -> int:
     if environ.get(settings.TRACE):
         import traceback
 
         traceback.print_exception(error)
-    messages.say("warning", messages.own_bug(error), environ)
-    from lastgood import run
+    try:
+        from lastgood import run
+    except Exception:  # noqa: BLE001 (the bug may be there)
+        from lastgood import lastresort
 
-    return run.plainly(argv, environ)
+        return lastresort.become_uvx(argv, error, origin)
+    messages.say("warning", messages.own_bug(error), environ)
+    return run.plainly(argv, environ, origin)

@@ -345,19 +345,21 @@ def run_quietly(
         os.close(writes)
     said, status = b"", None
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if beat is not None:
-            beat()
-        if not select.select([reads], [], [], 1.0)[0]:
-            continue
-        data = os.read(reads, 65536)
-        if not data:
-            status = 0
-            break
-        said = (said + data)[-65536:]
-    if status is None:
-        os.killpg(pid, signal.SIGKILL)
-    os.close(reads)
+    try:
+        while time.monotonic() < until:
+            if beat is not None:
+                beat()
+            if not select.select([reads], [], [], 1.0)[0]:
+                continue
+            data = os.read(reads, 65536)
+            if not data:
+                status = 0
+                break
+            said = (said + data)[-65536:]
+    finally:
+        if status is None:
+            os.killpg(pid, signal.SIGKILL)
+        os.close(reads)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return (None if status is None else code), said.decode("utf-8", "replace")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from lastgood.project import Configuration
+    from lastgood.project import Configuration, Entry
     from lastgood.request import Target, Words
     from lastgood.scene import Scene
 
@@ -88,9 +88,9 @@ class Request:
 def identify(scene: "Scene") -> Request:
     """The request of a run. Raises SettingError, and Handover (with the words to hand over) for what is plain uvx's."""
     words, environ = scene.words, scene.environ
-    configuration = project.load(
-        scene.configs, surroundings.user_config(environ), environ, words.flags, _table_name(words), scene.cwd
-    )
+    tool, package = _table_names(words)
+    user = surroundings.user_config(environ)
+    configuration = project.load(scene.configs, user, environ, words.flags, tool, scene.cwd, package)
     made = Request()
     made.configuration = configuration
     _apply_table(made, words, configuration, environ)
@@ -111,15 +111,16 @@ def identify(scene: "Scene") -> Request:
     return made
 
 
-def _table_name(words: "Words") -> str:
-    """The entry of the table that a command line means; none where it says itself where the tool comes from."""
-    if words.value("--from") is not None:
-        return ""
+def _table_names(words: "Words") -> "tuple[str, str]":
+    """What an entry of the table may be called to count: the command, and the package that `--from` names ("" without)."""
+    given = words.value("--from")
     try:
-        found = request.target(words.target)
+        found = request.target(words.target if given is None else given)
     except request.Handover:
-        return ""
-    return found.command
+        return "", ""
+    if given is None:
+        return found.command, ""
+    return (words.target, found.name) if found.kind == "registry" else ("", "")
 
 
 def _apply_table(made: Request, words: "Words", configuration: "Configuration", environ: "Mapping[str, str]") -> None:
@@ -133,18 +134,15 @@ def _apply_table(made: Request, words: "Words", configuration: "Configuration", 
     entry = configuration.entry
     if entry is not None:
         made.check = entry.check
-        found = request.target(words.target)
-        if entry.package and found.kind == "registry":
+        found = request.target(made.source)
+        if given is None and entry.package and found.kind == "registry":
             version = _version_of(found) or entry.version
-            package = entry.package + (version if request.target(entry.package).kind == "registry" else "")
-            made.source = package
+            made.source = entry.package + (version if request.target(entry.package).kind == "registry" else "")
             made.searched = True
-            extra.append("--from=" + made.source)
             positional = found.command
-        elif found.kind == "registry" and (entry.version or entry.extras):
-            extras = sorted({*found.extras, *entry.extras})
-            made.source = found.command + (f"[{','.join(extras)}]" if extras else "") + (_version_of(found) or entry.version)
-            positional = made.source
+        elif found.kind == "registry":
+            made.source = _in_full(found, entry) or made.source
+            positional = positional if made.searched else made.source
         extra += ["--with=" + name for name in entry.with_]
         if entry.python and not words.value("--python") and not environ.get("UV_PYTHON"):
             extra.append("--python=" + entry.python)
@@ -153,13 +151,45 @@ def _apply_table(made: Request, words: "Words", configuration: "Configuration", 
         extra.append("--exclude-newer=" + cooldown)
     made.extra = extra
     made.options = [*request.kept_options(words), *extra]
-    before = words.plain[: words.cut]
-    dashes = before[-1:] == ["--"]
-    made.plain = [*(before[:-1] if dashes else before), *extra, *(["--"] if dashes else []), positional, *words.args]
-    if made.searched and given is not None:
-        made.plain = [*made.plain[: len(before) + len(extra)], *words.plain[words.cut :]]
+    made.plain = _plain(made, words, extra, positional, given)
     words.target = positional
     _add(words, extra)
+
+
+def _in_full(found: "Target", entry: "Entry") -> str:
+    """A target with the extras of its entry, and with its version where the target says none; "" where that adds nothing."""
+    named = request.target(entry.package) if entry.package else None
+    version = entry.version or (named.specifier if named is not None else "")
+    extras = sorted({*found.extras, *entry.extras, *(named.extras if named is not None else ())})
+    if not version and extras == list(found.extras):
+        return ""
+    return found.command + (f"[{','.join(extras)}]" if extras else "") + (_version_of(found) or version)
+
+
+def _plain(made: Request, words: "Words", extra: "list[str]", positional: str, given: "str | None") -> "list[str]":
+    """The whole command line for plain uvx, the table applied."""
+    before = words.plain[: words.cut]
+    dashes = before[-1:] == ["--"]
+    before = before[:-1] if dashes else before
+    rest = [positional, *words.args]
+    if given is not None:
+        rest = words.plain[words.cut :]
+        if made.source != given.strip():
+            before = _with_source(before, made.source)
+    elif made.searched:
+        extra = ["--from=" + made.source, *extra]
+    return [*before, *extra, *(["--"] if dashes else []), *rest]
+
+
+def _with_source(before: "list[str]", source: str) -> "list[str]":
+    """The options of a command line with another value of `--from`."""
+    out: list[str] = []
+    for word in before:
+        if out[-1:] == ["--from"]:
+            out.append(source)
+        else:
+            out.append("--from=" + source if word.startswith("--from=") else word)
+    return out
 
 
 def _version_of(found: "Target") -> str:

@@ -13,6 +13,9 @@ from lastgood.errors import Damage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from lastgood.card import Card
     from lastgood.identity import Request
     from lastgood.record import Generation, Record
@@ -21,11 +24,12 @@ if TYPE_CHECKING:
 _SAME = ("package", "extras", "options", "variables", "files", "platform")
 
 
-def near(home: str, request: "Request") -> "list[tuple[Record, Generation]]":
+def near(home: str, request: "Request", *, whatever_configured: bool = False) -> "list[tuple[Record, Generation]]":
     """Kept generations of other requests that satisfy this one, best first.
 
     Same package, extras, options, variables and files; the version satisfies the specifier; the interpreter may differ.
-    Never across indexes: they are among options, variables and files.
+    Never across indexes: they are among options, variables and files. With `whatever_configured` uv's own configuration file
+    does not count: it is broken, and uv takes no index from it either.
     """
     found = []
     for identity in records.identities(home, request.slug + "-"):
@@ -35,7 +39,7 @@ def near(home: str, request: "Request") -> "list[tuple[Record, Generation]]":
             record = records.load(home, identity)
         except (Damage, records.NewerFormat, OSError):
             continue
-        if record is None or any(record.request.get(name) != request.fields[name] for name in _SAME):
+        if record is None or _asked(record.request, whatever_configured) != _asked(request.fields, whatever_configured):
             continue
         generation = record.usable(home)
         if generation is not None and satisfies(generation.version, request):
@@ -43,6 +47,14 @@ def near(home: str, request: "Request") -> "list[tuple[Record, Generation]]":
     same = request.fields["interpreter"]
     found.sort(key=lambda pair: (pair[0].request.get("interpreter") == same, pair[0].asked), reverse=True)
     return found
+
+
+def _asked(fields: "Mapping[str, Any]", whatever_configured: bool) -> "list[Any]":  # noqa: FBT001 (both sides alike)
+    """The fields in which two requests must agree."""
+    same = [fields.get(name) for name in _SAME]
+    if whatever_configured:
+        same[_SAME.index("files")] = [file for file in fields.get("files", ()) if not file.startswith("uv.toml:")]
+    return same
 
 
 def satisfies(version: str, request: "Request") -> bool:
@@ -59,9 +71,9 @@ def satisfies(version: str, request: "Request") -> bool:
         return False
 
 
-def near_card(job: "Job") -> "tuple[Card, str] | None":
+def near_card(job: "Job", *, whatever_configured: bool = False) -> "tuple[Card, str] | None":
     """The card of the best near match, and a note on what differs."""
-    for record, generation in near(job.home, job.request):
+    for record, generation in near(job.home, job.request, whatever_configured=whatever_configured):
         card = refresh.derive_card(job, record, generation)
         if card is not None:
             other = record.request.get("interpreter") != job.request.fields["interpreter"]
@@ -77,18 +89,18 @@ def own_program(request: "Request") -> "tuple[str, str] | None":
 
     None where a distribution of the wanted name does not provide the command, or its version is none that the request allows.
     """
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    if request.target.kind != "registry" or "/" in request.command:
+    if request.target.kind != "registry" or not request.command or "/" in request.command:
         return None
+    program = os.path.join(os.path.dirname(sys.executable), request.command)
+    if not os.access(program, os.X_OK):
+        return None
+    from importlib.metadata import PackageNotFoundError, distribution  # slow, and most tools are not there
+
     try:
         found = distribution(request.target.name)
     except PackageNotFoundError:
         return None
-    program = os.path.join(os.path.dirname(sys.executable), request.command)
-    if not satisfies(found.version, request) or not os.access(program, os.X_OK):
-        return None
-    return program, found.version
+    return (program, found.version) if satisfies(found.version, request) else None
 
 
 def from_uv_cache(job: "Job") -> "Card | None":

@@ -8,6 +8,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` imports enum: 4 ms
 import os
 import sys
 
+from lastgood import settings
 from lastgood.errors import LaunchFailed
 
 TYPE_CHECKING = False
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from lastgood.card import Card
 
 _OPEN_FILES = 1048576  # what uv raises the soft limit to (uv-unix, resource_limits)
-_GUARD = 64  # the lock's descriptor stands above those that scripts hand over by number
+_RAISED_SINCE = (0, 12)
+_GUARDS = (64, 10, 3)  # the lock's descriptor stands above those that scripts hand over by number, where the limit allows it
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+_set_aside: "list[int]" = []
+"""The tool's own standard error, while this process says its words elsewhere."""
 
 
 def open_standard_descriptors() -> None:
@@ -29,6 +33,24 @@ def open_standard_descriptors() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(descriptor, True)  # noqa: FBT003 (the standard library's signature)
+
+
+def set_aside_standard_error(environ: "dict[str, str]") -> None:
+    """Let all that is said before the tool starts go to the file that LASTGOOD_INTERNAL__NOTICES names, and forget the variable.
+
+    Whoever takes the tool's output from one pipe (nox with `silent=True`) would find notices and uv's progress in it. The tool
+    gets the descriptor that was set aside; where the file cannot be written, nothing changes.
+    """
+    path = environ.pop(settings.NOTICES, "")
+    if not path:
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        _set_aside.append(os.dup(2))
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
+    except OSError:
+        return  # mixed with the tool's output is better than unsaid
 
 
 def die_interrupted() -> None:
@@ -42,13 +64,13 @@ def tool(home: str, card: "Card", args: "list[str]", environ: "dict[str, str]") 
     place = root_of(home, card)
     programs = place + "/bin"
     _stands(place, card)
+    if card.nofile:
+        _raise_open_files()
     guard(place)
     environ = dict(environ)
     environ["PATH"] = f"{programs}:{environ['PATH']}" if "PATH" in environ else programs
     if card.uv:
         environ["UV"] = card.uv
-    if card.nofile:
-        _raise_open_files()
     if card.launch == "search":
         become(_search(card.command, environ["PATH"]), [card.command, *args], environ)
     path = f"{place}/{card.file}"
@@ -104,7 +126,12 @@ def guard(place: str) -> None:
         return  # ENOLCK or no support: network file systems; gc has other rules there
     if os.fstat(descriptor).st_ino != os.stat(place).st_ino:
         raise LaunchFailed("the kept environment was replaced")
-    fcntl.fcntl(descriptor, fcntl.F_DUPFD, _GUARD)
+    for least in _GUARDS:
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_DUPFD, least)
+            break
+        except OSError:
+            continue  # fewer files may be open than that; with no room at all the tool runs unguarded
     os.close(descriptor)
 
 
@@ -145,12 +172,33 @@ def _search(command: str, path: str) -> str:
     raise LaunchFailed(f"`{command}` is neither in the environment nor on PATH")
 
 
-def _raise_open_files() -> None:
+def raises_open_files(seen: int, version: str) -> bool:
+    """Whether a uv raises the soft limit of open files for its tools: `seen` is what one of them saw, `version` is uv's.
+
+    Where the limit is as high as it goes already, nothing can be seen, and the version tells.
+    """
+    soft, _, wanted = _open_files()
+    if soft < wanted:
+        return seen > soft
+    major, _, rest = version.partition(".")
+    minor = rest.partition(".")[0]
+    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) >= _RAISED_SINCE
+
+
+def _open_files() -> "tuple[int, int, int]":
+    """The soft and the hard limit of open files, and what uv makes of the soft one."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft, hard, wanted
+
+
+def _raise_open_files() -> None:
+    import resource
+
+    soft, hard, wanted = _open_files()
+    if soft < wanted:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (OSError, ValueError):
@@ -177,6 +225,8 @@ def become(path: str, argv: "list[str]", environ: "dict[str, str]") -> "NoReturn
     pipe, size = _signal.getsignal(_signal.SIGPIPE), _signal.getsignal(_signal.SIGXFSZ)
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    for descriptor in _set_aside:
+        os.dup2(descriptor, 2)
     try:
         os.execve(path, argv, as_found(environ))
     except (OSError, ValueError) as error:

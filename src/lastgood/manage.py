@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 
-from lastgood import generations, history, locks, paths, refresh
+from lastgood import breaker, generations, history, locks, paths, policy, refresh
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import Damage, LastgoodError
@@ -13,8 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lastgood.identity import Request
     from lastgood.record import Generation, Record
     from lastgood.refresh import Outcome
+    from lastgood.scene import Scene
 
 _LOCK_SECONDS = 5.0
 
@@ -134,3 +136,39 @@ def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tupl
         job.shown, job.heard = shown, True
         outcome = refresh.refresh(job)
         return made.tool, outcome, job.record
+
+
+def freshen(words: "list[str]", environ: "dict[str, str]") -> "Outcome | None":
+    """Refresh what `lastgood run WORDS` would use, for nobody who waits; None where there is nothing to do.
+
+    What is fresh or held, forbids the network, waits for a host that is down, or is refreshed by another process stays as it is.
+    Raises Handover, LastgoodError.
+    """
+    from lastgood import identity, upkeep
+
+    scene = scenes.look(words, environ)
+    made = identity.identify(scene)
+    if not _is_due(scene, made):
+        return None
+    try:
+        with locks.claim(records.lock_of(scene.home, made.id)):
+            job = refresh.Job(scene, made)
+            job.look_up()
+            job.patience = made.patience if job.record is not None and job.record.usable(scene.home) else None
+            outcome = refresh.refresh(job)
+    except (locks.Busy, locks.LockTrouble):
+        return None
+    if outcome.kind == refresh.NEW and job.record is not None:
+        upkeep.after_refresh(scene.home, job.record.current)
+    return outcome
+
+
+def _is_due(scene: "Scene", made: "Request") -> bool:
+    now = time.time()
+    record = records.recover(scene.home, made.id, made.slug)[0]
+    if scenes.mode_of(scene, made.mode) == "strict-cache":
+        return False
+    if record is not None and record.usable(scene.home) and (record.held or policy.is_fresh(now - record.asked, made.max_age)):
+        return False
+    hosts = [*(record.hosts if record is not None else []), *made.hosts, made.id]
+    return breaker.first_open(scene.home, hosts, now) is None

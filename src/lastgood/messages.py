@@ -63,6 +63,18 @@ def ago(seconds: float) -> str:
     return f"{int(seconds)}s"
 
 
+def size(count: int) -> str:
+    """Bytes in one unit: `12 KiB`, `3.4 MiB`, `1.2 GiB`."""
+    if count >= 1 << 30:
+        return f"{count / (1 << 30):.1f} GiB"
+    return f"{count / (1 << 20):.1f} MiB" if count >= 1 << 20 else f"{(count + 1023) // 1024} KiB"
+
+
+def count(number: int, what: str) -> str:
+    """`1 generation`, `3 generations`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def clock(when: float) -> str:
     """A time of day, with the date where it is not today's."""
     then, now = time.localtime(when), time.localtime()

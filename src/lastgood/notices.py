@@ -1,14 +1,70 @@
-"""The lines of a run that need more than words: an open breaker's, and one that an earlier refresh left. On the hot path."""
+"""The lines of a run that need more than words: an open breaker's, an earlier refresh's, one for many processes. On the hot path."""
 
 import os
 import time
+import zlib
 
-from lastgood import breaker, messages
+from lastgood import breaker, messages, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgood.card import Card
     from lastgood.scene import Scene
+
+
+_TOLD = ".told-"
+_LONGEST_HOOK = 600.0  # seconds after which the number of a process may mean another one
+
+
+def warn(scene: "Scene", line: str) -> None:
+    """Say a warning; under a hook runner only where no other process of the same hook has said one.
+
+    A runner starts many processes of one hook within milliseconds, and shows what all of them said as one text.
+    """
+    if not settings.is_on(scene.environ.get("PRE_COMMIT")) or _speaks(scene):
+        messages.say("warning", line, scene.loud)
+
+
+def _speaks(scene: "Scene") -> bool:
+    """Whether this process is the one of its hook that speaks: the first that leaves a mark, or one that can leave none."""
+    path = f"{scene.home}/notices/{_TOLD}{os.getppid()}-{zlib.crc32(_hook(scene).encode('utf-8', 'surrogateescape')):08x}"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        return _is_mine(path)
+    except OSError:
+        return True
+    os.write(descriptor, str(os.getpid()).encode())
+    os.close(descriptor)
+    _forget_old_marks(scene.home + "/notices")
+    return True
+
+
+def _hook(scene: "Scene") -> str:
+    """What the processes of one hook share: the words up to the first file."""
+    words = scene.words.plain
+    end = scene.words.cut + 1
+    while end < len(words) and not os.path.lexists(words[end]):
+        end += 1
+    return "\0".join(words[:end])
+
+
+def _is_mine(path: str) -> bool:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read(32) == str(os.getpid()) or time.time() - os.stat(path).st_mtime > _LONGEST_HOOK
+    except OSError:
+        return True
+
+
+def _forget_old_marks(place: str) -> None:
+    for name in os.listdir(place):
+        path = f"{place}/{name}"
+        try:
+            if name.startswith(_TOLD) and time.time() - os.stat(path).st_mtime > _LONGEST_HOOK:
+                os.unlink(path)
+        except OSError:
+            continue  # another process forgot it
 
 
 def note_fallback(scene: "Scene", card: "Card", now: float) -> None:
@@ -28,14 +84,14 @@ def note_fallback(scene: "Scene", card: "Card", now: float) -> None:
 def say_open(scene: "Scene", card: "Card", down: breaker.Breaker, now: float) -> None:
     """The notice of a run while a breaker is open."""
     line = messages.fallback_open(card.tool, card.version, now - card.asked, breaker.shown(down.host), down.since, down.until, now)
-    messages.say("warning", line, scene.loud)
+    warn(scene, line)
     note_fallback(scene, card, now)
 
 
 def say_stands_in(scene: "Scene", card: "Card", reason: str) -> None:
     """The notice of a run in which something stands in: `reason` is a whole clause."""
     now = time.time()
-    messages.say("warning", messages.fallback(card.tool, card.version, now - card.asked, reason), scene.loud)
+    warn(scene, messages.fallback(card.tool, card.version, now - card.asked, reason))
     note_fallback(scene, card, now)
 
 

@@ -14,6 +14,8 @@ OUTAGE, ANSWER, SUSPECT, LOCAL = "outage", "answer", "suspect", "local"
 UNREACHABLE, SERVER_ERROR, NOT_AN_INDEX = "unreachable", "server-error", "not-an-index"
 AUTH, NOT_FOUND, INTEGRITY = "auth", "not-found", "integrity"
 
+BAD_CONFIGURATION = "a configuration file of uv's is invalid"
+
 _LOCAL = (
     ("No space left on device", "no space left on device"),
     ("Disk quota exceeded", "the disk quota is used up"),
@@ -21,8 +23,9 @@ _LOCAL = (
     ("Read-only file system", "the file system is read-only"),
     ("Permission denied", "permission denied"),
     ("Failed to initialize cache", "uv cannot use its cache"),
+    ("Failed to read Python installation directory", "uv cannot read its directory of Pythons"),
     ("failed to create directory", "a directory could not be created"),
-    ("Failed to parse: `", "a configuration file of uv's is invalid"),
+    ("error: Failed to parse: ", BAD_CONFIGURATION),
     ("does not match the required version", "this is not the uv that its configuration requires"),
     ("Required uv version", "this is not the uv that its configuration requires"),
 )
@@ -128,6 +131,11 @@ def _status(text: str, urls: "list[str]") -> "Finding | None":
     return None
 
 
+def is_refusal(reason: str) -> bool:
+    """Whether a reason in words is that credentials were refused."""
+    return reason.removeprefix("HTTP ") in _AUTH_CODES
+
+
 def _moved(text: str, urls: "list[str]") -> bool:
     """Whether the answer came from another host than the one asked: a portal's redirect."""
     return len({host_of(url) for url in urls}) > 1 and "for url (" in text
@@ -150,7 +158,7 @@ def _suspect(text: str, urls: "list[str]") -> "Finding | None":
 def _answer(text: str, urls: "list[str]") -> Finding:
     if "No solution found" in text:
         return Finding(ANSWER, NOT_FOUND, "no release fits the request", urls)
-    if "Failed to build" in text or "Build backend" in text:
+    if "Failed to build" in text or "build backend" in text:
         return Finding(ANSWER, INTEGRITY, "a package could not be built", urls)
     return Finding(ANSWER, NOT_FOUND, "uv refused the request", urls)
 

@@ -82,11 +82,18 @@ class Configuration:
 
 
 def load(
-    configs: "list[str]", user_file: str, environ: "Mapping[str, str]", flags: "Mapping[str, str]", tool: str = "", base: str = ""
+    configs: "list[str]",
+    user_file: str,
+    environ: "Mapping[str, str]",
+    flags: "Mapping[str, str]",
+    tool: str = "",
+    base: str = "",
+    package: str = "",
 ) -> Configuration:
     """Read the nearest of `configs` that speaks of lastgood, and the user's file. Raises SettingError naming file and key.
 
-    `tool` is the entry of the table that counts; paths are shown relative to `base` where they lie in it.
+    `tool` is the entry of the table that counts; where `--from` names a `package`, only an entry that is about that one, called as
+    the tool or as the package. Paths are shown relative to `base` where they lie in it.
     """
     found = Configuration()
     for setting in settings.SETTINGS:
@@ -94,14 +101,14 @@ def load(
     found.files.append(user_file)
     _take(found, _read(user_file, base), _shown(user_file, base))
     for path in configs:
-        if _left_by_anyone(path):
+        if left_by_anyone(path):
             continue
         found.files.append(path)
         section = _read(path, base)
         if section is not None:
             _take(found, section, _shown(path, base))
             break
-    found.entry = found.tools.get(tool)
+    found.entry = _entry(found.tools, tool, package)
     if found.entry is not None:
         for name, text in found.entry.values.items():
             found.texts[name] = (text, f"`{name}` in {found.entry.where}")
@@ -114,7 +121,19 @@ def load(
     return found
 
 
-def _left_by_anyone(path: str) -> bool:
+def _entry(tools: "dict[str, Entry]", tool: str, package: str) -> "Entry | None":
+    if not package:
+        return tools.get(tool)
+    about = {
+        name: entry
+        for name, entry in tools.items()
+        if (request.target(entry.package).name if entry.package else request.normalise(name)) == package
+    }
+    found = about.get(tool)
+    return found or next((entry for name, entry in about.items() if request.normalise(name) == package), None)
+
+
+def left_by_anyone(path: str) -> bool:
     """Whether a file lies where any user may leave one for others (a shared /tmp): its `check` would be run."""
     try:
         place, file = os.stat(os.path.dirname(path)), os.stat(path)
@@ -127,17 +146,22 @@ def _shown(path: str, base: str) -> str:
     return os.path.relpath(path, base) if base and os.path.dirname(path).startswith(base) else path
 
 
-def _read(path: str, base: str) -> "dict[str, Any] | None":
-    """The section of a file that speaks of lastgood, None where it has none. Raises SettingError for invalid TOML."""
+def read_table(path: str, base: str = "") -> "dict[str, Any]":
+    """What a TOML file says; nothing where there is none. Raises SettingError where it cannot be read."""
     try:
         with open(path, "rb") as file:
-            data = tomllib.load(file)
+            return tomllib.load(file)
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise SettingError(f"`{_shown(path, base)}` cannot be read: {(error.strerror or '').lower()}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{_shown(path, base)}{_position(str(error))}") from error
+
+
+def _read(path: str, base: str) -> "dict[str, Any] | None":
+    """The section of a file that speaks of lastgood, None where it has none. Raises SettingError for invalid TOML."""
+    data = read_table(path, base)
     if os.path.basename(path) != "pyproject.toml":
         return data
     section = data.get("tool", {})

@@ -19,6 +19,8 @@ FORMAT = 1
 HEADER = "lastgood record"
 ASIDE = ".new"
 """How the names of files end that are not yet renamed into place."""
+BAD = ".json.bad-"
+"""What the name of a damaged record has between its id and the date on which it was set aside."""
 KEPT = 3
 """How many generations a record names by itself: the current one, the one before, and one more."""
 
@@ -234,7 +236,7 @@ def _private(path: str, flags: int) -> int:
 
 def set_aside(home: str, identity: str) -> str:
     """Move a damaged record out of the way under a dated name; that name, "" where it cannot be moved."""
-    name = f"{identity}.json.bad-{time.strftime('%Y%m%dT%H%M%S')}"
+    name = f"{identity}{BAD}{time.strftime('%Y%m%dT%H%M%S')}"
     try:
         os.replace(file_of(home, identity), f"{home}/records/{name}")
     except OSError:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 
-from lastgood import breaker, generations, locks, outage, paths, surroundings, uv
+from lastgood import breaker, generations, launch, locks, outage, paths, stopping, surroundings, uv
 from lastgood import card as cards
 from lastgood.errors import LastgoodError
 from lastgood.request import without_credentials
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NEW, UNCHANGED, REFUSED = "new", "unchanged", "refused"
 OUTAGE, ANSWER, LOCAL = "outage", "answer", "local"
 KINDS = (NEW, UNCHANGED, REFUSED, OUTAGE, ANSWER, LOCAL)
+_ANEW = ("--reinstall", "--reinstall-package")  # what is kept may be damaged where no run looks: clone and check it once more
 _HASTY_REASONS = ("connection refused", "DNS lookup failed", "timed out", "network is unreachable", "no route to host")
 
 
@@ -164,18 +165,19 @@ def refresh(job: Job) -> Outcome:
         except (OSError, generations.NotRetainable) as error:
             trouble.append(error)
 
-    try:
-        result, finding = materialise(job, use)
-        if finding is not None:
-            return _failed(job, result, finding)
-        if trouble:
-            return _local_trouble(job, trouble[0], built)
-        return _built(job, result, built[0], staged)
-    except (OSError, LastgoodError) as error:
-        return _local_trouble(job, error, built)
-    finally:
-        for place in staged:
-            generations.remove(place)
+    with stopping.Unwinding():
+        try:
+            result, finding = materialise(job, use)
+            if finding is not None:
+                return _failed(job, result, finding)
+            if trouble:
+                return _local_trouble(job, trouble[0], built)
+            return _built(job, result, built[0], staged)
+        except (OSError, LastgoodError) as error:
+            return _local_trouble(job, error, built)
+        finally:
+            for place in staged:
+                generations.remove(place)
 
 
 # --- materialise and name the failure -------------------------------------------------------------------------------
@@ -190,14 +192,14 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
     found = uv.find(job.environ)
     options = [*job.options, *(["--offline"] if job.offline and "--offline" not in job.options else [])]
     extra: list[str] = []
-    again = True
+    told: uv.Result | None = None
     while True:
         result = uv.materialise(
             found,
             [*options, *extra],
             job.source,
             job.environ,
-            shown=job.shown,
+            shown=job.shown and "-v" not in extra,
             timeouts=_timeouts(job),
             meanwhile=job.look_up,
             use=use,
@@ -207,11 +209,13 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             job.warnings = bytes(result.errors.warnings)
             return result, None
         finding = name_failure(job, result)
-        extra = _second_try(job, finding) if again and not job.offline else []
-        if not extra:
-            return result, _settled(job, result, finding)
-        again = False
-        extra = [word for word in extra if word]
+        if "-v" in extra:
+            finding.urls = _latest_first(result.errors.text)
+        again = _second_try(job, finding) if told is None and not job.offline else []
+        if not again:
+            # what -v adds is for lastgood, not for people
+            return (told if told is not None and "-v" in extra else result), _settled(job, finding)
+        told, extra = result, [word for word in again if word]
 
 
 def beat(job: Job) -> None:
@@ -242,23 +246,28 @@ def name_failure(job: Job, result: uv.Result) -> "Finding":
 def _second_try(job: Job, finding: "Finding") -> "list[str]":
     """Options for one more try ([""] for none of its own), or nothing where it would not help."""
     if finding.verdict == outage.SUSPECT:
-        # a portal's page stays in uv's cache for its max-age, so only a refresh tells; -v names the addresses
-        name = job.request.target.name
-        return [f"--refresh-package={name}" if name else "--refresh", "-v"]
+        # a portal's page, the tool's or a dependency's, stays in uv's cache for its max-age: only a refresh tells;
+        # -v names the addresses
+        return ["-v"] if "--refresh" in job.options else ["--refresh", "-v"]
     if finding.verdict == outage.OUTAGE and job.patience is not None and finding.reason not in _HASTY_REASONS:
-        return [""]
+        return [""] if finding.urls else ["-v"]
     if finding.kind == outage.AUTH and finding.reason == "HTTP 401":
         return [""]  # a keyring may know only at the second request (uv issue 3205)
     return []
 
 
-def _settled(job: Job, result: uv.Result, finding: "Finding") -> "Finding":
+def _latest_first(words: str) -> "list[str]":
+    """The addresses in what uv said with -v, by when it last spoke of them: the one that failed comes early."""
+    return sorted(outage.addresses(words), key=words.rfind, reverse=True)
+
+
+def _settled(job: Job, finding: "Finding") -> "Finding":
     """A suspect judged by asking the addresses that uv named, once, briefly."""
-    if finding.verdict != outage.SUSPECT:
+    if finding.verdict != outage.SUSPECT or job.offline:
         return finding
     from lastgood import probe  # httpx takes longer to import than uv takes to fail
 
-    wrong = probe.ask(outage.addresses(result.errors.text), job.environ)
+    wrong = probe.ask(finding.urls, job.environ)
     return wrong or outage.Finding(outage.ANSWER, finding.kind, finding.reason, finding.urls)
 
 
@@ -310,6 +319,8 @@ def _is_known(job: Job, environment: generations.Environment) -> bool:
         return True
     current = record.generation()
     standing = current is not None and generations.exists(job.home, current.id)
+    if not record.held and any(name in _ANEW for name, _, _ in job.scene.words.options):
+        return False
     return standing and (record.held or current is None or current.digest == environment.digest)
 
 
@@ -345,8 +356,6 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
 
 def describe(result: uv.Result, environment: generations.Environment, place: str, version: str) -> "Generation":
     """What the record will say of a staged environment. Raises OSError where its interpreter is gone."""
-    import resource
-
     from lastgood import record as records
 
     return records.Generation(
@@ -357,7 +366,7 @@ def describe(result: uv.Result, environment: generations.Environment, place: str
         python=environment.python,
         base=generations.interpreter_stamp(place),
         uv=result.uv,
-        open_files=result.open_files > resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        open_files=launch.raises_open_files(result.open_files, environment.uv),
         source=environment.root,
         kept=time.time(),
         commands={},
@@ -442,13 +451,13 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind in (OUTAGE, ANSWER, LOCAL):
-        record.last["words"] = outcome.words.decode("utf-8", "replace")[-16384:]
+        record.last["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
         record.last["class"] = finding.kind if finding else ""
         return
     if not job.offline:
         record.asked = now
     if outcome.kind == NEW and kept is not None:
-        standing = [one for one in record.generations if generations.exists(job.home, one.id)]
+        standing = [one for one in record.generations if generations.exists(job.home, one.id) and one.digest != kept.digest]
         record.generations = [kept, *standing]
         record.current = kept.id
         record.refused = [one for one in record.refused if one["by"] == "rollback"]

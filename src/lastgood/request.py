@@ -23,7 +23,7 @@ _TABLE = {
         --torch-backend=  --index=+  --default-index=  --index-url|-i=  --extra-index-url=+  --find-links|-f=+
         --index-strategy=  --resolution=  --prerelease=  --prerelease-package=+  --fork-strategy=  --exclude-newer=
         --exclude-newer-package=+  --no-sources-package=+  --config-setting|--config-settings|-C=+
-        --config-settings-package|--config-setting-package=+  --no-build-isolation-package=+  --no-build-package=+
+        --config-settings-package=+  --no-build-isolation-package=+  --no-build-package=+
         --no-binary-package=+  --python-preference=  --config-file=  --preview-features|--preview-feature=+
         --isolated  --lfs  --no-index  --pre  --no-sources  --no-build  --build  --no-binary  --binary
         --no-build-isolation  --build-isolation  --require-build-hashes  --no-require-build-hashes
@@ -116,6 +116,7 @@ _OTHER_VARIABLES = frozenset(
         "UV_CONCURRENT_DOWNLOADS",
         "UV_CONCURRENT_BUILDS",
         "UV_CONCURRENT_INSTALLS",
+        "UV_CONCURRENT_CACHE_READS",
         "UV_STACK_SIZE",
         "UV_CACHE_DIR",
         "UV_TOOL_DIR",
@@ -142,6 +143,7 @@ _OTHER_VARIABLES = frozenset(
         "UV_NO_ENV_FILE",
         "UV_RUN_RECURSION_DEPTH",
         "UV_RUN_MAX_RECURSION_DEPTH",
+        "UV_RUN_RLIMIT_NOFILE",
         "UV_EXCLUDE",
         "UV_SYSTEM_PYTHON",
         "UV_BREAK_SYSTEM_PACKAGES",
@@ -155,11 +157,20 @@ _OTHER_VARIABLES = frozenset(
         "UV_NO_GROUP",
         "UV_NO_DEFAULT_GROUPS",
         "UV_NO_EDITABLE",
+        "UV_NO_PROJECT",
+        "UV_NO_INSTALL_PROJECT",
+        "UV_NO_INSTALL_WORKSPACE",
+        "UV_NO_INSTALL_LOCAL",
+        "UV_ONLY_INSTALL_PROJECT",
+        "UV_ONLY_INSTALL_WORKSPACE",
+        "UV_ONLY_INSTALL_LOCAL",
         "UV_INSTALL_DIR",
         "UV_UNMANAGED_INSTALL",
         "UV_NO_MODIFY_PATH",
         "UV_DISABLE_UPDATE",
         "UV_DOWNLOAD_URL",
+        "UV_INSTALLER_GITHUB_BASE_URL",
+        "UV_INSTALLER_GHE_BASE_URL",
         "UV_COMMIT_HASH",
         "UV_COMMIT_SHORT_HASH",
         "UV_COMMIT_DATE",
@@ -175,7 +186,7 @@ _OTHER_VARIABLES = frozenset(
     ]
 )
 _OTHER_PREFIXES = ("UV_PUBLISH_", "UV_VENV_", "UV_INIT_", "UV_INTERNAL__", "UV_TEST_", "UV_LOCK_", "UV_AUDIT_")
-_SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "USERNAME", "CREDENTIAL")
+_SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "USERNAME", "CREDENTIAL", "API_KEY")
 # Where uv looks for its files, and what its interpreter discovery reads: a card holds paths that follow from these.
 _PLACE_OF_FILES = (
     "HOME",
@@ -534,7 +545,7 @@ def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
     for name in environ:
         if not name.startswith("UV_") or name in _OTHER_VARIABLES or name.startswith(_OTHER_PREFIXES):
             continue
-        if any(word in name for word in _SECRET_WORDS) or not environ[name]:
+        if any(word in name for word in _SECRET_WORDS):
             continue
         kept.append((name, without_credentials(environ[name])))
     return sorted(kept)

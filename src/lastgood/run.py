@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from lastgood import behind, breaker, launch, locks, messages, notices, paths, policy, refresh, request, surroundings, uv
+from lastgood import behind, breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, surroundings, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed, StateError
@@ -35,13 +35,13 @@ def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, 
     return _uvx(refusal.words.plain if refusal.words is not None else argv, environ, refusal.origin)
 
 
-def plainly(argv: "list[str]", environ: "dict[str, str]") -> int:
-    """Become plain uvx after a failure of lastgood's own."""
+def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> int:
+    """Become plain uvx after a failure of lastgood's own, in the directory `origin` where one had been left."""
     try:
         words = request.parse(argv).plain
     except request.Handover as refusal:
         words = refusal.words.plain if refusal.words is not None else argv
-    return _uvx(words, environ, "")
+    return _uvx(words, environ, origin)
 
 
 def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str) -> int:
@@ -93,7 +93,8 @@ def _stale(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> int:
         listener = behind.start(lambda speaker: _work(job, speaker), claims)
     except locks.Busy:
         if down is not None:  # half-open: one process tries, the others run
-            notices.say_open(scene, card, down, started)
+            if wait:
+                notices.say_open(scene, card, down, started)
             return _start(scene, card)
         told = _watch(scene, card, started) if wait else behind.Told(refresh.UNCHANGED)
     except locks.LockTrouble as error:
@@ -157,7 +158,7 @@ def _lost_patience(scene: "Scene", card: "Card") -> int:
     hosts = card.hosts.split()
     down = breaker.trip(scene.home, hosts[0], "no answer in time", now)
     line = messages.fallback_slow(card.tool, card.version, now - card.asked, breaker.shown(down.host), card.patience)
-    messages.say("warning", line, scene.loud)
+    notices.warn(scene, line)
     notices.note_fallback(scene, card, now)
     return _start(scene, card)
 
@@ -165,12 +166,14 @@ def _lost_patience(scene: "Scene", card: "Card") -> int:
 def _after(scene: "Scene", card: "Card", told: behind.Told) -> int:
     """Run what is best after a refresh that told its outcome."""
     if told.kind == refresh.ANSWER:
+        if outage.is_refusal(told.reason):
+            messages.say("hint", messages.auth(card.tool, card.version, told.host, told.reason), scene.loud)
         return _Run(scene).answered()
     if told.kind == refresh.NEW:
         found = scenes.find_card(scene)
         return _start(scene, found) if found is not None else _Run(scene).go()
     if told.kind == refresh.REFUSED:
-        messages.say("warning", refresh.refused_line(card.tool, told.version, told.reason, card.version), scene.loud)
+        notices.warn(scene, refresh.refused_line(card.tool, told.version, told.reason, card.version))
     elif told.kind == refresh.OUTAGE:
         notices.say_stands_in(scene, card, messages.no_answer(told.host, told.reason))
     elif told.kind == refresh.LOCAL:
@@ -232,7 +235,7 @@ class _Run:
         return _uvx(self.request.plain, self.scene.environ, self.scene.origin)
 
     def _warn(self, line: str) -> None:
-        messages.say("warning", line, self.scene.loud)
+        notices.warn(self.scene, line)
 
     # --- what is kept ---
 
@@ -252,7 +255,7 @@ class _Run:
             self._warn(f"{error.message}; running through `uvx` without keeping `{self.request.tool}`")
             return self._plain()
         except OSError as error:
-            if os.path.isdir(f"{home}/records"):
+            if os.path.isdir(f"{home}/generations"):
                 return None  # it cannot be written, but what it keeps can run
             said = (error.strerror or str(error)).lower()
             self._warn(f"`{home}` is not writable ({said}); running through `uvx` without keeping `{self.request.tool}`")
@@ -353,9 +356,35 @@ class _Run:
     def _refresh_here(self, mode: str, *, offline: bool) -> int:
         job = self._job()
         job.shown, job.offline, job.heard = not self.scene.words.quiet, offline, True
+        spare = mode.startswith("prefer") and not offline and self.card is None and self._has_spare()
+        if spare:
+            self._rather_than_wait(job)
         outcome = refresh.refresh(job)
         self.record, self.warnings = job.record, job.warnings
+        if spare and outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
+            behind.start(lambda _: self._patiently())
         return self._refreshed(job, outcome, mode, offline=offline)
+
+    def _has_spare(self) -> bool:
+        from lastgood import ladder
+
+        return ladder.own_program(self.request) is not None
+
+    def _rather_than_wait(self, job: "Job") -> None:
+        """Nothing is kept, but lastgood's own environment has the tool: wait at most `patience`, where a host is down not at all.
+
+        A service that runs hooks without a network would wait for uv's ten seconds at every hook.
+        """
+        hosts = [*(self.record.hosts if self.record is not None else []), *self.request.hosts, self.request.id]
+        down = breaker.first_open(self.scene.home, hosts, time.time())
+        if down is not None:
+            self._climb(job, messages.no_answer(breaker.shown(down.host), down.reason))
+        job.patience = self.request.patience
+
+    def _patiently(self) -> None:
+        """Once more behind the tool, with uv's own patience: an index that is only slow is no outage."""
+        with contextlib.suppress(locks.Busy, locks.LockTrouble), refresh.take_lock(self.scene.home, self.request.id, 30):
+            refresh.refresh(self._job())
 
     def _after_another(self, started: float, mode: str, *, offline: bool) -> int:
         """Another process refreshes the same request: wait for it and use what it made, or what it learned."""
@@ -398,7 +427,7 @@ class _Run:
         if outcome.kind == refresh.REFUSED:
             return self._refused(outcome, mode)
         if outcome.kind == refresh.LOCAL:
-            return self._local(outcome, mode)
+            return self._local(job, outcome, mode)
         if offline:
             return self._nothing_cached(outcome)
         if outcome.kind == refresh.ANSWER:
@@ -421,7 +450,12 @@ class _Run:
         self._warn(f"{named}; {reason}, running it as `uvx` would")
         return self._plain()
 
-    def _local(self, outcome: "Outcome", mode: str) -> int:
+    def _local(self, job: "Job", outcome: "Outcome", mode: str) -> int:
+        if self.card is None and mode.startswith("prefer") and outcome.reason == outage.BAD_CONFIGURATION:
+            from lastgood import ladder
+
+            near = ladder.near_card(job, whatever_configured=True)  # what the file said before it broke is not known any more
+            self.card = near[0] if near is not None else None
         if self.card is not None and mode.startswith("prefer"):
             notices.say_stands_in(self.scene, self.card, f"the index could not be asked ({outcome.reason})")
             return self._launch(self.card)

@@ -56,6 +56,7 @@ FLAGS = {setting.flag: setting for setting in SETTINGS if setting.flag}
 # What a project file may not decide alone is not in the file; these variables change what a run does, so a card depends on them.
 CARD_VARIABLES = tuple(s.env for s in SETTINGS if s.name not in ("home", "quiet"))
 TRACE = "LASTGOOD_INTERNAL__TRACE"
+NOTICES = "LASTGOOD_INTERNAL__NOTICES"
 
 
 def environment() -> "dict[str, str]":

@@ -9,6 +9,10 @@ from lastgood import generations, locks, paths
 from lastgood import record as records
 from lastgood.errors import Damage
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastgood.record import Generation, Record
+
 _MONTH = 30 * 86400.0
 _YOUNG = 60.0
 """Seconds for which a generation or a staging directory that nobody names is left alone: it may be about to be named."""
@@ -27,27 +31,42 @@ def after_refresh(home: str, identity: str, seconds: float = 5.0) -> None:
 
 
 class Collected:
-    """What a collection removed: `generations` and the bytes `freed`; `kept` in the store, of which `running` are in use."""
+    """What a collection removed, or would remove.
 
-    __slots__ = ("freed", "generations", "kept", "names", "running")
+    generations   how many, and their `names`     leftovers   how many files and directories of refreshes that died
+    freed         bytes that nothing else used    kept        generations in the store, of which `running` are in use
+    """
+
+    __slots__ = ("freed", "generations", "kept", "leftovers", "names", "running")
 
     def __init__(self) -> None:
         self.generations = 0
+        self.leftovers = 0
         self.freed = 0
         self.kept = 0
         self.running = 0
         self.names: list[str] = []
 
 
-def collect(home: str, *, seconds: float = 3600.0, dry_run: bool = False, young: float = _YOUNG) -> Collected:
+def collect(
+    home: str,
+    *,
+    seconds: float = 3600.0,
+    dry_run: bool = False,
+    young: float = _YOUNG,
+    keep: "int | None" = None,
+    older_than: "float | None" = None,
+) -> Collected:
     """Remove generations that no record names and no process uses, leftovers of refreshes that died, and cards of old.
 
-    Never the current, previous or held one: a record names those. A record that cannot be read keeps all that is its own.
+    With `keep` (how many of each record) or `older_than` (seconds) also generations that a record names by now, as `surplus`
+    says. Never the current, previous or held one. A record that cannot be read keeps all that is its own.
     """
     done = Collected()
     until = time.monotonic() + seconds
-    if not dry_run:
-        _sweep(home, young)
+    if keep is not None or older_than is not None:
+        _trim(home, keep, older_than, done, dry_run=dry_run)
+    done.leftovers += _sweep(home, young, dry_run=dry_run)
     try:
         names = sorted(os.listdir(home + "/generations"))
     except OSError:
@@ -56,9 +75,12 @@ def collect(home: str, *, seconds: float = 3600.0, dry_run: bool = False, young:
         if time.monotonic() > until:
             break
         place = f"{home}/generations/{name}"
+        if name in done.names:
+            continue  # counted by a dry run
         if name.startswith((generations.STAGING, generations.TRASH)):
-            if not dry_run and (name.startswith(generations.TRASH) or _is_leftover(place, young)):
-                done.freed += generations.remove(place)
+            if name.startswith(generations.TRASH) or _is_leftover(place, young):
+                done.leftovers += 1
+                done.freed += _own_size(place) if dry_run else generations.remove(place)
         elif _is_named(home, name, place, young):
             done.kept += 1
         else:
@@ -66,17 +88,71 @@ def collect(home: str, *, seconds: float = 3600.0, dry_run: bool = False, young:
     return done
 
 
-def _sweep(home: str, young: float) -> None:
-    """Remove files that were to be renamed into place when whoever wrote them died, and cards that nobody needed for a month."""
+def surplus(record: "Record", keep: "int | None", older_than: "float | None", now: float) -> "list[Generation]":
+    """The generations of a record that are not worth their space; newest first.
+
+    Beyond the newest `keep` and kept for longer than `older_than` seconds, each where it is given. Never the current one, nor the
+    one before it, which a rollback would go to.
+    """
+    older = [one for one in record.generations if one.id != record.current]
+    current = record.generation()
+    before = [one for one in older if current is None or one.kept <= current.kept] or older
+    never = {record.current, *(one.id for one in before[:1])}
+    return [
+        one
+        for index, one in enumerate(record.generations)
+        if one.id not in never and (keep is None or index >= keep) and (older_than is None or now - one.kept > older_than)
+    ]
+
+
+def _trim(home: str, keep: "int | None", older_than: "float | None", done: Collected, *, dry_run: bool) -> None:
+    for identity in records.identities(home):
+        try:
+            found = records.load(home, identity)
+            if found is None or not surplus(found, keep, older_than, time.time()):
+                continue
+            with locks.claim(records.lock_of(home, identity)):
+                record = records.load(home, identity)
+                if record is not None:
+                    for one in surplus(record, keep, older_than, time.time()):
+                        _drop(home, record, one.id, done, dry_run=dry_run)
+        except (Damage, records.NewerFormat, OSError, locks.Busy, locks.LockTrouble):
+            continue  # a refresh is under way, or nobody can say what it keeps: the next collection looks again
+
+
+def _drop(home: str, record: "Record", name: str, done: Collected, *, dry_run: bool) -> None:
+    """Take a generation out of its record, then out of the store, unless a tool runs from it."""
+    try:
+        locks.claim_unused(f"{home}/generations/{name}").release()
+    except locks.Busy:
+        done.running += 1
+        return
+    except locks.LockTrouble:
+        return  # gone already, which its record may say as long as it likes; or a file system that does not lock
+    if not dry_run:
+        record.generations = [one for one in record.generations if one.id != name]
+        records.save(home, record)
+    _take_away(home, name, done, dry_run=dry_run)
+
+
+def _sweep(home: str, young: float, *, dry_run: bool) -> int:
+    """Remove files that were to be renamed into place when whoever wrote them died, and cards that nobody needed for a month.
+
+    Also damaged records that were set aside a month ago. How many there were.
+    """
+    count = 0
     for part in paths.PARTS:
         try:
             names = os.listdir(f"{home}/{part}")
         except OSError:
             continue
         for name in names:
-            longest = young if name.endswith(records.ASIDE) else _MONTH if part == "cards" else None
+            longest = young if name.endswith(records.ASIDE) else _MONTH if part == "cards" or records.BAD in name else None
             if longest is not None and _age(f"{home}/{part}/{name}") > longest:
-                _unlink(f"{home}/{part}/{name}")
+                count += 1
+                if not dry_run:
+                    _unlink(f"{home}/{part}/{name}")
+    return count
 
 
 def _unlink(path: str) -> None:
@@ -100,6 +176,17 @@ def _is_leftover(place: str, young: float) -> bool:
     except locks.LockTrouble:
         return _age(place) > max(young, _ABANDONED)
     return True
+
+
+def _own_size(place: str) -> int:
+    """The bytes that removing a tree would free: of files that nothing else links to."""
+    total = 0
+    for directory, _, names in os.walk(place):
+        for name in names:
+            with contextlib.suppress(OSError):  # gone meanwhile
+                found = os.lstat(f"{directory}/{name}")
+                total += found.st_size if found.st_nlink == 1 else 0
+    return total
 
 
 def _age(place: str) -> float:
@@ -133,6 +220,7 @@ def _take_away(home: str, name: str, done: Collected, *, dry_run: bool) -> None:
             done.generations += 1
             done.names.append(name)
             if dry_run:
+                done.freed += _own_size(place)
                 return
             os.rename(place, trash)
     except locks.Busy:

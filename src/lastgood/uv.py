@@ -47,13 +47,17 @@ def find(environ: "Mapping[str, str]") -> Uv:
         if not path:
             raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is no program", "set it to the path of uv, or unset it")
         return _with_uvx(path, "LASTGOOD_UV")
-    path = on_path("uv", environ.get("PATH", ""))
+    own = os.path.dirname(sys.executable)
+    search = environ.get("PATH", "")
+    if environ.get("PRE_COMMIT"):  # a hook runner puts the hook's environment first: the user's own uv comes after it
+        search = ":".join(place for place in search.split(":") if place != own)
+    path = on_path("uv", search)
     if path:
         return _with_uvx(path, "PATH")
-    for uvx in _all_on_path("uvx", environ.get("PATH", "")):
+    for uvx in _all_on_path("uvx", search):
         if not is_shim(uvx):
             return Uv(uvx, [uvx], "PATH")
-    beside = os.path.join(os.path.dirname(sys.executable), "uv")
+    beside = os.path.join(own, "uv")
     if _is_program(beside):
         return _with_uvx(beside, "the environment of lastgood")
     raise NoUvError("`uv` was not found on PATH; install uv or set `LASTGOOD_UV` to its path")

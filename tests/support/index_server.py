@@ -485,7 +485,7 @@ def _hang_after(connection: socket.socket, response: Response, _fault: Fault, en
 def _trickle(connection: socket.socket, response: Response, fault: Fault, entry: dict[str, Any]) -> None:
     entry["status"] = response.status
     connection.sendall(response.head())
-    for byte in response.body:
+    for byte in _body(response, entry):
         connection.sendall(bytes([byte]))
         if select.select([connection], [], [], fault.interval)[0]:
             return  # the client has gone, or `heal` has ended the connection
@@ -497,7 +497,12 @@ def _reset(connection: socket.socket, _response: Response, _fault: Fault, _entry
 
 def _truncate(connection: socket.socket, response: Response, _fault: Fault, entry: dict[str, Any]) -> None:
     entry["status"] = response.status
-    connection.sendall(response.head() + response.body[: len(response.body) // 2])
+    connection.sendall(response.head() + _body(response, entry)[: len(response.body) // 2])
+
+
+def _body(response: Response, entry: dict[str, Any]) -> bytes:
+    """Return what follows the headers: nothing after HEAD, or the client takes it for the beginning of the next answer."""
+    return b"" if entry["method"] == "HEAD" else response.body
 
 
 def _park(connection: socket.socket) -> None:

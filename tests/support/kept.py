@@ -83,9 +83,11 @@ def trip(sandbox: Sandbox, host: str, reason: str = "connection refused") -> Non
 def retry_now(sandbox: Sandbox) -> None:
     """Let the time of the next try come for every host that is down."""
     for path in breaker_files(sandbox):
-        lines = path.read_text("utf-8").splitlines()
-        ended = f"until {time.time() - 1:.3f}"
-        path.write_text("\n".join(ended if line.startswith("until ") else line for line in lines) + "\n", "utf-8")
+        fields = dict(line.split(" ", 1) for line in path.read_text("utf-8").splitlines()[1:])
+        late = float(fields["until"]) - time.time() + 1
+        fields |= {name: f"{float(fields[name]) - late:.3f}" for name in ("since", "until")}
+        text = "".join(f"{name} {value}\n" for name, value in fields.items())
+        path.write_text(f"{breaker.HEADER}\n{text}", "utf-8")
 
 
 def open_hosts(sandbox: Sandbox) -> dict[str, str]:

@@ -27,6 +27,10 @@ VERBS = {
     "hold": "Let no refresh replace what runs now",
     "unhold": "Let the next refresh move on",
     "gc": "Remove what nothing names and nothing runs",
+    "doctor": "Look for what is wrong, and say what would help",
+    "add": "Enter a tool into the tools table of this project",
+    "remove": "Take a tool out of the tools table of this project",
+    "completion": "Print the completion of a shell",
     "shim": "Put a `uvx` that is lastgood on PATH, or take it away",
     "mk": "Write a makefile with one variable per tool, and print its name",
 }
@@ -36,17 +40,39 @@ _RAW = ("why",)
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with lastgood's words: one line, what is wrong, what to do."""
+    """argparse with lastgood's words: one line, what is wrong, what was probably meant, what to do."""
+
+    def read(self, words: "list[str]") -> argparse.Namespace:
+        """What the words say. Raises UsageError."""
+        given, rest = self.parse_known_args(words)
+        unknown = [word for word in rest if word.startswith("-") and word not in ("-", "--")]
+        if unknown:
+            name = unknown[0].partition("=")[0]
+            known = tuple(name for name in self._option_string_actions if name.startswith("--"))
+            raise mistyped(f"unknown option `{name}`", name, (*known, "--help"), f"run `{self.prog} --help`")
+        if rest:
+            self.error(f"unexpected word `{rest[0]}`")
+        return given
 
     def error(self, message: str) -> "NoReturn":
         """Raise UsageError instead of printing a usage."""
-        raise UsageError(_lower(message), f"run `{self.prog} --help`")
+        raise UsageError(_reworded(message), f"run `{self.prog} --help`")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """As argparse's, which lists what is known but does not say what is nearest."""
+        if action.choices is not None and value not in action.choices:
+            known = tuple(str(choice) for choice in action.choices)
+            what = f"`{action.metavar or action.dest}` `{value}`: expected {settings.alternatives(known)}"
+            raise mistyped(f"invalid {what}", str(value), known, f"run `{self.prog} --help`")
 
 
-def _lower(message: str) -> str:
-    for before, after in (("the following arguments are required: ", "missing "), ("unrecognized arguments: ", "unknown words ")):
-        if message.startswith(before):
-            return after + "`" + message.removeprefix(before) + "`"
+def _reworded(message: str) -> str:
+    before, mark, after = message.partition(": ")
+    if before == "the following arguments are required":
+        return f"missing `{after}`"
+    if mark and before.startswith("argument "):
+        name = before.removeprefix("argument ")
+        return f"`{name}` needs a value" if after.startswith("expected ") else f"`{name}`: {after}"
     return message[:1].lower() + message[1:]
 
 
@@ -70,7 +96,9 @@ def main(words: "list[str]") -> int:
 
 def _main(words: "list[str]", environ: "dict[str, str]") -> int:
     if not words or words[0] in ("-h", "--help", "help"):
-        return helptext.show(words[1:] if words else [], VERBS, status=0 if words else 2)
+        if words[1:] and words[1] not in VERBS:
+            raise unknown(words[1])
+        return helptext.show(words[1:], VERBS, status=0 if words else 2)
     if words[0] in ("-V", "--version"):
         from lastgood import __version__
 
@@ -78,14 +106,26 @@ def _main(words: "list[str]", environ: "dict[str, str]") -> int:
         return 0
     verb = words[0]
     if verb not in VERBS:
-        what = "option" if verb.startswith("-") else "command"
-        hint = settings.suggestion(verb, tuple(VERBS))
-        raise UsageError(f"unknown {what} `{verb}`{hint}", "run `lastgood --help`; to run a tool: `lastgood run TOOL`")
-    if verb == "run" or any(word in ("-h", "--help") for word in words[1:2]):
+        raise unknown(verb)
+    if verb == "run" or any(word in ("-h", "--help") for word in (words[1:2] if verb in _RAW else words[1:])):
         return helptext.show([verb], VERBS, status=2 if words == ["run"] else 0)
     module = importlib.import_module(f"lastgood.cli.{verb}")
     parser = Parser(prog=f"lastgood {verb}", add_help=False, allow_abbrev=False)
     if verb in _RAW:
         return int(module.main(argparse.Namespace(words=words[1:]), environ))
     module.arguments(parser)
-    return int(module.main(parser.parse_args(words[1:]), environ))
+    return int(module.main(parser.read(words[1:]), environ))
+
+
+def unknown(word: str) -> UsageError:
+    """What to say to a first word that is no command."""
+    if word.startswith("-"):
+        return mistyped(f"unknown option `{word}`", word, ("--help", "--version"), "run `lastgood --help`")
+    hint = "run `lastgood --help`; to run a tool: `lastgood run TOOL`"
+    return mistyped(f"unknown command `{word}`", word, tuple(VERBS), hint)
+
+
+def mistyped(message: str, word: str, known: "tuple[str, ...]", otherwise: str) -> UsageError:
+    """The error for a word that is not known: with the nearest one that is, else with where to look."""
+    near = settings.suggestion(word, known)
+    return UsageError(message + near, "" if near else otherwise)

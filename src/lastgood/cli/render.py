@@ -2,7 +2,6 @@
 
 import sys
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,19 +16,39 @@ def console() -> Console:
     return Console(file=sys.stdout, highlight=False, soft_wrap=False)
 
 
-def table(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", styles: "Sequence[str]" = ()) -> None:
-    """Print a table that fits the terminal: cells are cut with an ellipsis where they must be. Elsewhere nothing is cut."""
+def table(
+    columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", styles: "Sequence[str]" = (), spare: "Sequence[int]" = ()
+) -> None:
+    """Print a table that fits the terminal; elsewhere nothing is cut.
+
+    Where it would not fit, the columns at the places in `spare` are left out, the first of them first; then the first column is
+    cut with an ellipsis. `styles` has one style a row.
+    """
     out = console()
     if not out.is_terminal:
         _plain(columns, rows)
         return
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for name in columns:
-        shown.add_column(name, no_wrap=True, overflow="ellipsis")
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    kept = _that_fit(columns, rows, spare, out.width)
+    for at in kept:
+        shown.add_column(columns[at], no_wrap=True, overflow="ellipsis", min_width=None if at == 0 else _width(columns, rows, at))
     for index, row in enumerate(rows):
         style = styles[index] if index < len(styles) else ""
-        shown.add_row(*(Text(cell) for cell in row), style=style)
+        shown.add_row(*(Text(row[at]) for at in kept), style=style)
     out.print(shown)
+
+
+def _width(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", at: int) -> int:
+    return max(len(columns[at]), *(len(row[at]) for row in rows)) if rows else len(columns[at])
+
+
+def _that_fit(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", spare: "Sequence[int]", width: int) -> "list[int]":
+    kept = list(range(len(columns)))
+    for at in spare:
+        if sum(_width(columns, rows, one) + 2 for one in kept) - 2 <= width:
+            break
+        kept.remove(at)
+    return kept
 
 
 def _plain(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> None:

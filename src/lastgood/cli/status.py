@@ -24,7 +24,7 @@ ABOUT = """\
           refused  a newer release was built but does not start; this one stays
           missing  what was kept is gone from disk; the next run builds it again"""
 _BAR = 5
-_COLUMNS = ("TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "AN OUTAGE RUNS")
+_COLUMNS = ("TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS")
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
@@ -49,7 +49,9 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     else:
         from lastgood.cli import render
 
-        render.table(_COLUMNS, [_cells(row) for row in found["tools"]], styles=[_style(row) for row in found["tools"]])
+        render.table(
+            _COLUMNS, [_cells(row) for row in found["tools"]], styles=[_style(row) for row in found["tools"]], spare=(5, 4)
+        )
     for host in found["hosts"]:
         wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
         sys.stdout.write(f"{host['host']} has not answered since {messages.clock(host['since'])} ({host['reason']}); {wait}\n")
@@ -121,11 +123,6 @@ def _state(record: "Record", age: "float | None", max_age: str, *, stands: bool)
 
 
 def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
-    try:
-        names = sorted(os.listdir(home + "/hosts"))
-    except OSError:
-        return []
-    found = [breaker.read(home, name) for name in names]
     return [
         {
             "host": breaker.shown(one.host) or "the index",
@@ -133,8 +130,7 @@ def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
             "reason": one.reason,
             "next_try_in": round(max(0.0, one.until - now), 1),
         }
-        for one in found
-        if one is not None
+        for one in breaker.known(home)
     ]
 
 

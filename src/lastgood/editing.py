@@ -1,0 +1,315 @@
+"""Editing the tools table of a project: the only importer of tomlkit. Comments, order and everything else stay as they are.
+
+What was written is read again before it takes the file's place: a change that would say more or less than was asked for is
+refused. Nothing is decided here about what a tool means; `project` reads, this writes.
+"""
+
+import contextlib
+import copy
+import os
+import stat
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from lastgood import paths, project, request, settings, surroundings
+from lastgood.errors import LastgoodError, SettingError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from tomlkit import TOMLDocument
+
+    Value = str | list[str]
+    Entry = str | dict[str, Value]
+
+_TRIES = 5
+_ANY = "*"
+
+
+class Wanted:
+    """What one tool of the table is to say: its name, and the keys that were given (`version`, `from`, `extras`, `with`, `python`)."""
+
+    __slots__ = ("keys", "name")
+
+    def __init__(self, name: str, keys: "dict[str, Value]") -> None:
+        self.name = name
+        self.keys = keys
+
+
+class Edited:
+    """What an edit came to: the `path` of the file, and what the entry said `before` and says `after` (None: there is none)."""
+
+    __slots__ = ("after", "before", "path")
+
+    def __init__(self, path: str, before: "Entry | None", after: "Entry | None") -> None:
+        self.path = path
+        self.before = before
+        self.after = after
+
+
+# --- what is asked for ----------------------------------------------------------------------------------------------
+
+
+def wanted(text: str, *, package: str = "", also: "tuple[str, ...]" = (), python: str = "") -> Wanted:
+    """The entry that `TOOL[SPEC]` and the options ask for. Raises UsageError."""
+    found = _target(text, "TOOL")
+    if found.kind != "registry":
+        shown = request.without_credentials(text)
+        raise UsageError(f"`{shown}` does not name the tool", f"run `lastgood add TOOL --from {shown}`")
+    name = found.command
+    if not paths.plain(name.lower()):
+        raise UsageError(f"`{name}` is no name of a tool")
+    keys: dict[str, Value] = {"version": ""}  # first, as people write it
+    version, extras = found.specifier, found.extras
+    if package:
+        source = _target(package, "--from")
+        if source.specifier and version:
+            raise UsageError(f"`{text}` and `--from {package}` both name a version")
+        if extras:
+            raise UsageError(f"the extras of `{text}` belong to `--from`")
+        version = version or source.specifier
+        keys["from"] = package if source.kind == "direct" else source.command + _bracketed(source.extras)
+    elif extras:
+        keys["extras"] = list(extras)
+    if version:
+        keys["version"] = _specifier(version, text)
+    else:
+        del keys["version"]
+    if also:
+        keys["with"] = [_requirement(word) for word in also]
+    if python:
+        keys["python"] = python
+    return Wanted(name, keys)
+
+
+def _target(text: str, where: str) -> "request.Target":
+    try:
+        found = request.target(text.strip())
+    except request.Handover as refusal:
+        raise UsageError(f"invalid `{where}` `{text}`: {refusal.reason}") from refusal
+    if found.latest:
+        raise UsageError(f"`{text}` names no version that a table can hold", f"leave `@latest` out: `{found.command}` takes what is new")
+    return found
+
+
+def _bracketed(extras: "tuple[str, ...]") -> str:
+    return f"[{','.join(extras)}]" if extras else ""
+
+
+def _specifier(text: str, where: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier as error:
+        raise UsageError(f"`{text}` in `{where}` is no version specifier like `>=1.2,<2`") from error
+    return text.replace(" ", "")
+
+
+def _requirement(text: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        raise UsageError(f"invalid `--with` `{text}`: expected a requirement like `types-requests>=2`") from error
+    return text.strip()
+
+
+# --- the two edits --------------------------------------------------------------------------------------------------
+
+
+def add(what: Wanted, cwd: str) -> Edited:
+    """Enter or change a tool in the table that counts in `cwd`; what is not named stays. Raises LastgoodError."""
+
+    def change(before: "Entry | None") -> "Entry | None":
+        return _merged(before, what.keys)
+
+    return _edit(nearest(cwd), what.name, change, cwd)
+
+
+def remove(name: str, cwd: str) -> Edited:
+    """Take a tool out of the table that counts in `cwd`. Raises LastgoodError where it is not there."""
+    path = nearest(cwd)
+
+    def change(before: "Entry | None") -> "Entry | None":
+        if before is None:
+            known = tuple(_tools(project.read_table(path, cwd), path, _shown(path, cwd)))
+            raise LastgoodError(f"`{name}` is not in the tools table of `{_shown(path, cwd)}`{settings.suggestion(name, known)}")
+        return None
+
+    return _edit(path, name, change, cwd)
+
+
+def nearest(cwd: str) -> str:
+    """The file to edit: the one that `run` reads the table from, else the nearest that may hold one. Raises LastgoodError."""
+    found = [path for path in surroundings.configs(cwd) if not project.left_by_anyone(path)]
+    for path in found:
+        section = project.read_table(path, cwd).get("tool")
+        if not _in_project_file(path) or (isinstance(section, dict) and "lastgood" in section):
+            return path
+    if not found:
+        raise LastgoodError("there is no `pyproject.toml` or `lastgood.toml` here or above", "an empty `lastgood.toml` will do")
+    return found[0]
+
+
+def _merged(before: "Entry | None", keys: "dict[str, Value]") -> "Entry":
+    if before is None:
+        before = {}
+    table = before if isinstance(before, dict) else {} if before in ("", _ANY) else {"version": before}
+    after = {**table, **keys}
+    if set(after) <= {"version"} and not (isinstance(before, dict) and before):
+        return str(after.get("version", _ANY))
+    return after
+
+
+def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]", cwd: str) -> Edited:
+    path = os.path.realpath(path)  # a link stays a link
+    shown = _shown(path, cwd)
+    for _ in range(_TRIES):
+        stamp = surroundings.stamp(path)
+        data = project.read_table(path, cwd)
+        before = _tools(data, path, shown).get(name)
+        after = change(before)
+        if after == before:
+            return Edited(path, before, after)
+        try:
+            with open(path, encoding="utf-8", newline="") as file:
+                text = file.read()
+            if _replace(path, _rewritten(text, data, path, name, after), _expected(data, path, name, after), stamp):
+                return Edited(path, before, after)
+        except OSError as error:
+            raise LastgoodError(f"`{shown}` cannot be written ({(error.strerror or str(error)).lower()})") from error
+    raise LastgoodError(f"`{shown}` keeps changing while it is edited", "try again")
+
+
+def _shown(path: str, cwd: str) -> str:
+    return os.path.relpath(path, cwd)
+
+
+def _in_project_file(path: str) -> bool:
+    return os.path.basename(path) == "pyproject.toml"
+
+
+def _place(path: str) -> "tuple[str, ...]":
+    return ("tool", "lastgood", "tools") if _in_project_file(path) else ("tools",)
+
+
+def _tools(data: "Mapping[str, Any]", path: str, shown: str) -> "dict[str, Entry]":
+    """The tools table in the data of a file. Raises SettingError where what stands there is none."""
+    found: Any = data
+    for key in _place(path):
+        found = found.get(key, {})
+        if not isinstance(found, dict):
+            raise SettingError(f"{shown}: `{key}` is no table")
+    return dict(found)
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def _expected(data: "Mapping[str, Any]", path: str, name: str, after: "Entry | None") -> "dict[str, Any]":
+    """The data of the file once it is edited."""
+    whole = copy.deepcopy(dict(data))
+    table = whole
+    for key in _place(path):
+        table = table.setdefault(key, {})
+    if after is None:
+        del table[name]
+    else:
+        table[name] = after
+    return whole
+
+
+def _rewritten(text: str, data: "Mapping[str, Any]", path: str, name: str, after: "Entry | None") -> "list[str]":
+    """The text of the file with one entry changed: the ways to write it, the nicest first."""
+    ways = []
+    with contextlib.suppress(TOMLKitError, KeyError, TypeError, ValueError, AttributeError):  # it fails on some order of tables
+        ways.append(_inside(tomlkit.parse(text), path, name, after))
+    if after is not None and not _tools(data, path, path):
+        ways.append(_appended(text, path, name, after))
+    return [_with_line_ends(one, text) for one in ways]
+
+
+def _inside(document: "TOMLDocument", path: str, name: str, after: "Entry | None") -> str:
+    table: Any = document
+    *above, last = _place(path)
+    for key in above:
+        table = table[key]
+    if last not in table:
+        table[last] = new = tomlkit.table()
+        new[name] = _item(after)
+        new.add(tomlkit.nl())  # another table may follow
+        return _one_end(tomlkit.dumps(document))
+    table = table[last]
+    if after is None:
+        table.remove(name)
+    elif isinstance(after, dict) and isinstance(table.get(name), dict):
+        for key, value in after.items():
+            if table[name].get(key) != value:
+                table[name][key] = value
+    else:
+        table[name] = _item(after)
+    return tomlkit.dumps(document)
+
+
+def _one_end(text: str) -> str:
+    return text.rstrip("\r\n") + "\n"
+
+
+def _appended(text: str, path: str, name: str, after: "Entry") -> str:
+    table = tomlkit.table()
+    table[name] = _item(after)
+    gap = "" if not text.strip() else "\n" if text.endswith("\n") else "\n\n"
+    return f"{text}{gap}[{'.'.join(_place(path))}]\n{table.as_string().strip()}\n"
+
+
+def _item(value: "Entry | None") -> "Any":
+    if not isinstance(value, dict):
+        return value
+    inline = tomlkit.inline_table()
+    inline.update(value)
+    return inline
+
+
+def _with_line_ends(text: str, like: str) -> str:
+    return text.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in like else text
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def _replace(path: str, ways: "list[str]", expected: "dict[str, Any]", stamp: "tuple[str, int, int]") -> bool:
+    """Put the first text that says what is expected in the place of the file, whole or not at all.
+
+    False where someone else changed it meanwhile. Raises OSError, and LastgoodError where no text says what is expected.
+    """
+    aside = f"{path}.{os.getpid()}.new"
+    before = os.stat(path)
+    try:
+        for text in ways:
+            _write(aside, text, before)
+            with contextlib.suppress(SettingError):
+                if project.read_table(aside) != expected:
+                    continue
+                if surroundings.stamp(path) != stamp:
+                    return False
+                os.replace(aside, path)
+                return True
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(aside)
+    raise LastgoodError(f"`{path}` cannot be edited without changing more than the tools table", "edit it by hand")
+
+
+def _write(path: str, text: str, like: os.stat_result) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
+        with contextlib.suppress(PermissionError):
+            os.fchown(file.fileno(), like.st_uid, like.st_gid)
+        os.fsync(file.fileno())

@@ -1,0 +1,127 @@
+"""Would it run with no network? The rung of the ladder from which a run would start its tool. Starts nothing and asks nobody."""
+
+import contextlib
+import os
+import time
+
+from lastgood import identity, ladder, launch, messages, policy, refresh, request, surroundings
+from lastgood import record as records
+from lastgood import scene as scenes
+from lastgood.errors import LastgoodError, LaunchFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lastgood.card import Card
+    from lastgood.identity import Request
+    from lastgood.refresh import Job
+    from lastgood.scene import Scene
+
+KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own", "installed", "nothing"
+
+
+class Rung:
+    """From where a tool would run: `name` is KEPT, NEAR, CACHE, OWN, INSTALLED or NOTHING, `said` what people are told.
+
+    `record` names the request and `package` the tool's; "" where nothing is ever kept of it.
+    """
+
+    __slots__ = ("name", "package", "record", "said", "tool")
+
+    def __init__(self, tool: str, name: str, said: str, made: "Request | None" = None) -> None:
+        self.tool = tool
+        self.record = made.id if made is not None else ""
+        self.package = made.target.name if made is not None else ""
+        self.name = name
+        self.said = said
+
+
+def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[str]" = (), *, own: bool = True) -> Rung:
+    """The rung of `lastgood run WORDS` from here.
+
+    `beside` are the additional dependencies of a hook; `own` says whether the run would happen in this very environment. Raises
+    SettingError.
+    """
+    try:
+        with contextlib.chdir(os.getcwd()):  # the words may lead elsewhere
+            scene = scenes.look(list(words), environ)
+            made = identity.identify(scene)
+            name, said = _find(scene, made, beside, own=own)
+    except request.Handover as refusal:
+        return _plain(refusal, environ)
+    return Rung(made.tool, name, said, made)
+
+
+def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool) -> "tuple[str, str]":
+    mode = scenes.mode_of(scene, made.mode)
+    if mode == "strict-latest":
+        return NOTHING, "the mode is `strict-latest`, which allows no fallback"
+    job = refresh.Job(scene, made)
+    try:
+        job.look_up()
+    except records.NewerFormat:
+        return NOTHING, "its record was written by a newer lastgood, so plain `uvx` runs"
+    card, trouble = _kept(job)
+    if card is not None:
+        age = time.time() - card.asked
+        if mode == "strict-cache" or card.held or policy.may_stand_in(age, card.stale_max):
+            return KEPT, f"{card.version} is kept, last checked {messages.when(age)}"
+        return NOTHING, f"{card.version} is kept, but it is older than `stale-max`"
+    found = _lower(job, beside, own=own, prefer=mode.startswith("prefer"))
+    return found or (NOTHING, trouble or "nothing that runs is kept")
+
+
+def _kept(job: "Job") -> "tuple[Card | None, str]":
+    """The card of what is kept for the request itself, or why there is none."""
+    generation = job.record.usable(job.home) if job.record is not None else None
+    if job.record is None or generation is None:
+        return None, ""
+    card = refresh.derive_card(job, job.record, generation)
+    if card is None:
+        return None, f"{generation.version} is kept, but does not provide `{job.request.command}`"
+    try:
+        launch.intact(job.home, card)
+    except LaunchFailed as error:
+        return None, f"{card.version} is kept, but cannot run: {error}"
+    return card, ""
+
+
+def _lower(job: "Job", beside: "Sequence[str]", *, own: bool, prefer: bool) -> "tuple[str, str] | None":
+    """The rungs below: the first that holds."""
+    near = ladder.near_card(job) if prefer else None
+    if near is not None:
+        return NEAR, f"{near[0].version}, {near[1]}"
+    if _cached(job):
+        return CACHE, "uv's own cache still resolves to it"
+    if prefer and any(package_of(line) == job.request.target.name for line in beside):
+        return OWN, "it is one of the hook's `additional_dependencies`"
+    program = ladder.own_program(job.request) if prefer and own else None
+    return (OWN, f"{program[1]} is in the environment of lastgood") if program is not None else None
+
+
+def _cached(job: "Job") -> bool:
+    """Whether `uvx --offline` would find it; what it finds is not kept by asking."""
+    job.offline = True
+    try:
+        return refresh.materialise(job, lambda _: None)[1] is None
+    except (OSError, LastgoodError):
+        return False  # there is no uv to ask
+
+
+def package_of(requirement: str) -> str:
+    """The normalised name of the package that a requirement names; "" for a path and the like."""
+    try:
+        return request.target(requirement.strip()).name
+    except request.Handover:
+        return ""
+
+
+def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
+    """What becomes plain uvx: only an installed tool is known to need no network."""
+    words = refusal.words
+    source = (words.value("--from") or words.target) if words is not None else ""
+    package = package_of(source)
+    if package and os.path.exists(surroundings.receipt(environ, package)):
+        return Rung(package, INSTALLED, "it is installed with `uv tool install`")
+    return Rung(source or "?", NOTHING, f"plain `uvx` runs: {refusal.reason}")

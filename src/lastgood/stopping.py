@@ -1,0 +1,47 @@
+"""Being told to end while others work for this process: what it started is taken down before it goes.
+
+A uv that waits for a silent index, or a check that never ends, would otherwise outlive whoever killed the run.
+"""
+
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Self
+
+_NUMBERS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class _Told(BaseException):
+    """A signal arrived; `args[0]` is its number. No `except Exception` may keep it from unwinding."""
+
+
+class Unwinding:
+    """A block that SIGTERM, SIGHUP and SIGQUIT unwind, so that its `finally` clauses run, before they end the process as ever.
+
+    A signal that is ignored or handled already is left alone, and so are all of them outside the main thread.
+    """
+
+    def __enter__(self) -> "Self":
+        self._changed: list[signal.Signals] = []
+        for number in _NUMBERS:
+            if signal.getsignal(number) != signal.SIG_DFL:
+                continue
+            try:
+                signal.signal(number, _unwind)
+            except ValueError:
+                break  # not the main thread: nox and other callers may bring their own
+            self._changed.append(number)
+        return self
+
+    def __exit__(self, _kind: object, error: "BaseException | None", _trace: object) -> None:
+        for number in self._changed:
+            signal.signal(number, signal.SIG_DFL)
+        if isinstance(error, _Told):
+            os.kill(os.getpid(), error.args[0])
+
+
+def _unwind(number: int, _frame: "FrameType | None") -> None:
+    raise _Told(number)

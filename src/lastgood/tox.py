@@ -1,0 +1,230 @@
+"""The tox plugin: `requires = ["lastgood[tox]"]` is all that a project writes.
+
+In every environment a command may call `lastgood` without `allowlist_externals`, and the variables that decide what it does
+(LASTGOOD_*, UV_*, the XDG directories) pass through. An environment with `runner = lastgood` has no virtual environment: its
+`tools` name what its commands may call bare.
+
+    [testenv:lint]
+    runner = lastgood
+    tools = ruff>=0.17,<0.18
+    commands = ruff check .
+
+`tox run --notest` refreshes the tools, `--skip-env-install` keeps lastgood off the network.
+"""
+
+import glob
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from tox.execute.local_sub_process import LocalSubProcessExecutor
+from tox.execute.request import StdinSource
+from tox.plugin import impl
+from tox.tox_env.errors import Fail
+from tox.tox_env.installer import Installer
+from tox.tox_env.runner import RunToxEnv
+
+from lastgood import callsites, request, settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tox.config.sets import EnvConfigSet
+    from tox.config.types import Command
+    from tox.execute.api import Execute
+    from tox.session.state import State
+    from tox.tox_env.api import ToxEnv
+    from tox.tox_env.package import Package
+    from tox.tox_env.register import ToxEnvRegister
+
+PASSED = (
+    "LASTGOOD_*",
+    "UV_*",
+    "XDG_CONFIG_HOME",
+    "XDG_CONFIG_DIRS",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+    "SSL_CERT_DIR",
+    "SSL_CLIENT_CERT",
+    "ALL_PROXY",
+)
+"""What lastgood and uv read beside what tox passes on its own: without these a tool would be another request than in a shell."""
+_PASSED_WITHOUT_PYTHON = ("CONDA_DEFAULT_ENV", "CONDA_PREFIX", "PYENV_ROOT", "PYENV_VERSION")
+"""What decides which Python uvx picks; an environment with a Python of its own must not see it."""
+_COMMANDS = ("commands_pre", "commands", "commands_post")
+_NAME = "lastgood"
+
+
+class LastgoodEnv(RunToxEnv):
+    """An environment whose commands are tools that lastgood runs; nothing is installed into it."""
+
+    @staticmethod
+    def id() -> str:
+        """What `runner` calls it."""
+        return _NAME
+
+    def register_config(self) -> None:
+        """Add `tools` to the keys of an environment."""
+        super().register_config()
+        self.conf.add_config(
+            keys=["tools"],
+            of_type=list[str],
+            default=[],
+            desc="the tools that commands may call bare, each with a version where one is wanted (ruff>=0.17)",
+            post_process=_joined,
+        )
+
+    @property
+    def executor(self) -> "Execute":
+        """Commands are processes of this machine."""
+        return LocalSubProcessExecutor(self.options.is_colored)
+
+    @property
+    def installer(self) -> "Installer[ToxEnv]":
+        """An installer that has nothing to do."""
+        return _NoInstaller(self)
+
+    @property
+    def runs_on_platform(self) -> str:
+        """The platform of this machine."""
+        return sys.platform
+
+    @property
+    def tools(self) -> "dict[str, str]":
+        """What a command may call: {command: what `lastgood run` gets}. Raises Fail naming file, environment and key."""
+        found: dict[str, str] = {}
+        for source in self.conf["tools"]:
+            try:
+                command = request.target(source).command
+            except request.Handover as refusal:
+                raise Fail(f"{self.where}: invalid `tools`: {refusal.reason}; expected words like `ruff>=0.17`") from refusal
+            if not command:
+                raise Fail(f"{self.where}: invalid `tools`: `{source}` does not say its command; expected `name @ {source}`")
+            if command in found:
+                raise Fail(f"{self.where}: invalid `tools`: `{command}` is named twice")
+            found[command] = source
+        if not found:
+            raise Fail(f"{self.where}: `runner = {_NAME}` needs `tools`: name what the commands call, as in `tools = ruff`")
+        return found
+
+    @property
+    def where(self) -> str:
+        """The configuration file and the environment, for messages."""
+        return f"{Path(self.core['config_file_path']).name}: environment `{self.conf.name}`"
+
+    def _setup_env(self) -> None:
+        super()._setup_env()
+        tools = list(self.tools.values())
+        if self.options.no_test and not _is_skipping(self):
+            place: Path = self.conf["change_dir"]
+            place.mkdir(parents=True, exist_ok=True)  # as tox itself does before it runs commands there
+            words = [*callsites.program(), "warm", *tools]
+            self.execute(words, StdinSource.OFF, show=True, cwd=place, run_id="warm").assert_success()
+
+    def _default_pass_env(self) -> list[str]:
+        return [*super()._default_pass_env(), *_PASSED_WITHOUT_PYTHON]
+
+    def _default_set_env(self) -> dict[str, str]:
+        named = os.environ.get("TOX_UV_PATH")
+        return {"LASTGOOD_UV": named} if named and not os.environ.get("LASTGOOD_UV") else {}
+
+    def _register_package_conf(self) -> bool:
+        super()._register_package_conf()
+        return False
+
+    def _build_packages(self) -> "list[Package]":
+        return []
+
+    @property
+    def _package_tox_env_type(self) -> str:
+        return ""
+
+    @property
+    def _external_pkg_tox_env_type(self) -> str:
+        return ""
+
+
+class _NoInstaller(Installer["ToxEnv"]):
+    def _register_config(self) -> None:
+        """Nothing can be set."""
+
+    def installed(self) -> list[str]:
+        return []
+
+    def install(self, arguments: object, section: str, of_type: str) -> None:
+        raise AssertionError(f"nothing is installed into {self._env.conf.name}: {section} {of_type} {arguments}")
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Specifiers and extras put back together that the commas of a one-line ini value took apart; blanks left out."""
+    joined: list[str] = []
+    for word in words:
+        text = "".join(word.split())
+        if joined and (text.startswith(("<", ">", "=", "!", "~")) or joined[-1].count("[") > joined[-1].count("]")):
+            joined[-1] += f",{text}"
+        elif text:
+            joined.append(text)
+    return joined
+
+
+@impl
+def tox_register_tox_env(register: "ToxEnvRegister") -> None:
+    """Let `runner = lastgood` mean something."""
+    register.add_run_env(LastgoodEnv)
+
+
+@impl
+def tox_add_env_config(env_conf: "EnvConfigSet", state: "State") -> None:
+    """Pass the variables and allow `lastgood` in every environment that runs commands."""
+    del state
+    if "commands" in env_conf:
+        _extend(env_conf, "pass_env", PASSED)
+        _extend(env_conf, "allowlist_externals", (_NAME, glob.escape(callsites.program()[0])))
+
+
+def _extend(env_conf: "EnvConfigSet", key: str, more: tuple[str, ...]) -> None:
+    """Add to what a key comes to, whatever the project says of it, when it is read."""
+    definition = env_conf._defined[key]  # noqa: SLF001 (a loader can replace a value, but not add to it)
+    before = definition.post_process  # type: ignore[attr-defined]  # of a ConfigDynamicDefinition, which both keys have
+    definition.post_process = lambda values: list(dict.fromkeys([*(before(values) if before else values), *more]))  # type: ignore[attr-defined]
+
+
+@impl
+def tox_before_run_commands(tox_env: "ToxEnv") -> None:
+    """Give the bare words of commands their programs, and put the network out of reach where tox is to install nothing."""
+    if _is_skipping(tox_env):
+        tox_env.conf["set_env"].update({settings.BY_NAME["mode"].env: "strict-cache"})
+    programs = _programs(tox_env)
+    for command in _commands(tox_env):
+        command.args[:1] = programs.get(command.args[0], command.args[:1])
+
+
+def _programs(tox_env: "ToxEnv") -> "dict[str, list[str]]":
+    """The words that a command's first word stands for."""
+    path = tox_env.environment_variables["PATH"]
+    found: dict[str, list[str]] = {}
+    if shutil.which(_NAME, path=path) is None:  # tox from `uv tool` or pipx: what came with it is not on PATH
+        found[_NAME] = callsites.program()
+    if not isinstance(tox_env, LastgoodEnv):
+        return found
+    offline = ["--offline"] if _is_skipping(tox_env) else []
+    tools = tox_env.tools
+    found.update({name: [*callsites.program(), "run", *offline, source] for name, source in tools.items()})
+    for command in _commands(tox_env):
+        word = command.args[0]
+        if word not in found and "/" not in word and shutil.which(word, path=path) is None:
+            hint = settings.suggestion(word, tuple(tools)) or "; add it to `tools`"
+            raise Fail(f"{tox_env.where}: `{word}` is neither one of its `tools` nor on PATH{hint}")
+    return found
+
+
+def _commands(tox_env: "ToxEnv") -> "Iterator[Command]":
+    for key in _COMMANDS:
+        yield from tox_env.conf[key]
+
+
+def _is_skipping(tox_env: "ToxEnv") -> bool:
+    """Whether tox was told `--skip-env-install` (which older ones do not know)."""
+    return bool(getattr(tox_env.options, "skip_env_install", False))
