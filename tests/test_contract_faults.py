@@ -10,13 +10,14 @@ import pytest
 from lastgood import outage, probe
 from lastgood import uv as lastgood_uv
 from tests.support.fault_matrix import CASES, Case, Matrix
-from tests.support.wheels import demo_tool
+from tests.support.wheels import Wheel, demo_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lastgood.outage import Finding
     from tests.support.index import Index
+    from tests.support.index_faults import FaultKind, Where
     from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.contract
@@ -63,6 +64,22 @@ def test_a_second_look_settles_a_suspect(looked_again: dict[str, tuple[Finding, 
     else:
         assert asked is not None
         assert asked.verdict == outage.OUTAGE
+
+
+@pytest.mark.parametrize(("fault", "on"), [("cut", "file"), ("login", "file"), ("login", "page"), ("login", "metadata")])
+def test_a_second_look_finds_the_one_bad_address_among_many(index: Index, sandbox: Sandbox, fault: FaultKind, on: Where) -> None:
+    """A tool with many dependencies: what is wrong with the last of them is found as well."""
+    names = [f"part-{letter}" for letter in "abcdefgh"]
+    for name in names:
+        index.publish(Wheel(name, "1.0", modules={f"{name.replace('-', '_')}.py": ""}))
+    index.publish(demo_tool("1.0", requires=names))
+    index.fault(fault, on=on, project=names[-1])
+    environment = sandbox.environment()
+    result = lastgood_uv.materialise(lastgood_uv.find(environment), ["--refresh", "-v"], "demo-tool", environment)
+    assert outage.judge(result.errors.text).verdict == outage.SUSPECT
+    asked = probe.ask(outage.addresses(result.errors.text), environment)
+    assert asked is not None
+    assert "part" in asked.urls[0]
 
 
 def judged(sandbox: Sandbox, source: str, *options: str, **variables: str) -> tuple[str, str, str]:

@@ -101,6 +101,191 @@ class World:
 
     def materialised(self, options: Sequence[str], source: str) -> lastgood_uv.Result:
         """Let lastgood find the environment of a source."""
-        here = Path.cwd()
         environment = self.sandbox.environment()
-        return _within(self.sandbox.work, here, lambda: lastgood_uv.materialise(lastgood_uv.find(environment), options, source, environment))
+        return lastgood_uv.materialise(lastgood_uv.find(environment), options, source, environment)
+
+
+@pytest.fixture(scope="module")
+def one_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Make the world once: environments are cached, and so is what uv knows about interpreters."""
+    world = World(tmp_path_factory.mktemp("identity"))
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def world(one_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Stand in the user's working directory."""
+    monkeypatch.chdir(one_world.sandbox.work)
+    return one_world
+
+
+# Each form of a target, and the version that it must come to.
+FORMS = {
+    "demo-tool": "3.0",
+    "demo-tool@1.0": "1.0",
+    "demo-tool==1.0": "1.0",
+    "demo-tool@latest": "3.0",
+    "demo-tool[more]": "3.0",
+    "demo-tool[more]@2.0": "2.0",
+    "demo-tool[more]@latest": "3.0",
+    "demo-tool>=1,<3": "2.0",
+    "demo-tool~=1.0": "1.0",
+    "demo-tool!=3.0": "2.0",
+    "demo-tool===2.0": "2.0",
+    " demo-tool ": "3.0",
+    "demo-tool ; python_version >= '3'": "3.0",
+    "demo-tool@4.0a1": "4.0a1",
+    "FILE_URL": "3.0",
+    "demo-tool @ FILE_URL": "3.0",
+    "demo-tool[more] @ FILE_URL": "3.0",
+    "demo-tool@FILE_URL": "3.0",
+    "./FILE": "3.0",
+    "WORK/FILE": "3.0",
+    "./demo_tool-3.0.tar.gz": "3.0",
+    "./project": "3.0",
+    "project/": "3.0",
+    "WORK/project": "3.0",
+    "file://WORK/project": "3.0",
+    "demo-tool @ file://WORK/project": "3.0",
+    "git+file://WORK/project": "3.0",
+    "git+file://WORK/project@v3": "3.0",
+    "demo-tool @ git+file://WORK/project@v3": "3.0",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_target_and_its_source_are_the_same_environment(world: World, form: str) -> None:
+    """`uvx TARGET` runs in the very directory that `uvx --from TARGET` finds."""
+    if "git" in form and shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    text = world.filled(form)
+    tool = world.plain([], [text])
+    found = world.materialised([], text)
+    assert (found.status, found.prefix, tool["version"]) == (0, tool["prefix"], FORMS[form])
+
+
+def test_the_case_of_a_target_names_the_executable(world: World) -> None:
+    """`Demo_Tool` is the package demo-tool, and a command `Demo_Tool` that it does not provide: uvx says so, lastgood leaves it to uvx."""
+    plain = world.sandbox.uvx("Demo_Tool")
+    assert (plain.status, "Demo_Tool" in plain.err) == (1, True)
+    found = world.materialised([], "Demo_Tool")
+    assert found.prefix == world.materialised([], "demo-tool").prefix
+    assert request.target("Demo_Tool").command == "Demo_Tool"
+
+
+OPTIONS = [
+    ["--with", "demo-lib"],
+    ["--with", "demo-lib==1.0", "--with=demo-dep"],
+    ["-wdemo-lib,demo-dep"],
+    ["--with-requirements", "more.txt"],
+    ["--with-editable", "./project"],
+    ["-c", "constraints.txt"],
+    ["-b", "more.txt"],
+    ["--overrides", "overrides.txt", "--with", "demo-dep"],
+    ["--prerelease", "allow"],
+    ["--resolution", "lowest"],
+    ["--resolution=lowest-direct", "--with=demo-dep"],
+    ["--exclude-newer", "2022-01-01"],
+    ["--exclude-newer-package", "demo-tool=2022-01-01"],
+    ["--no-index", "-f", "links"],
+    ["--find-links", "links"],
+    ["-Ckey=value"],
+    ["--no-build"],
+    ["--no-sources"],
+    ["--no-config"],
+    ["--isolated"],
+    ["--refresh"],
+    ["-U"],
+    ["--reinstall"],
+    ["--offline"],
+    ["--no-managed-python"],
+    ["--index-strategy", "unsafe-best-match"],
+    ["--fork-strategy", "fewest"],
+    ["--directory", "links"],
+    ["--project", "project"],
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_options_mean_the_same_to_both(world: World, options: list[str]) -> None:
+    """Whatever an option does to the environment, it does to lastgood's command, too."""
+    tool = world.plain(options, ["demo-tool"])
+    found = world.materialised(options, "demo-tool")
+    assert (found.status, found.prefix) == (0, tool["prefix"])
+
+
+@pytest.mark.parametrize("options", [["--link-mode=copy"], ["--link-mode=symlink"], ["--compile-bytecode"], ["--no-installer-metadata"]], ids=" ".join)
+def test_how_an_environment_is_written_does_not_choose_another(world: World, options: list[str]) -> None:
+    """The options that records are not split by lead to the environment that stands there already."""
+    plain = world.materialised([], "demo-tool")
+    assert world.materialised(options, "demo-tool").prefix == plain.prefix
+
+
+def test_another_python_is_another_environment(world: World) -> None:
+    """`-p`, `--python=` and UV_PYTHON choose the interpreter for both."""
+    other = another_python()
+    if other is None:
+        pytest.skip("only one minor version of Python is installed")
+    tool = world.plain(["-p", str(other)], ["demo-tool"])
+    assert tool["python"].startswith("{}.{}.".format(*(version_of(other) or ())))
+    assert world.materialised([f"--python={other}"], "demo-tool").prefix == tool["prefix"]
+    assert world.materialised([], "demo-tool").prefix != tool["prefix"]
+
+
+def test_a_relative_age_is_taken(world: World) -> None:
+    """`--exclude-newer` knows days, so a cool-down is an option of uvx's."""
+    found = world.materialised(["--exclude-newer", "1 day"], "demo-tool")
+    assert (found.status, world.plain(["--exclude-newer", "P1D"], ["demo-tool"])["prefix"]) == (0, found.prefix)
+
+
+def test_a_cool_down_in_one_word_is_taken(world: World) -> None:
+    """The short form that people write, `1d`."""
+    assert world.materialised(["--exclude-newer=1d"], "demo-tool").status == 0
+
+
+def test_without_a_cache_the_environment_is_gone_with_the_call(world: World) -> None:
+    """`--no-cache` is plain uvx's: its environment ends with the tool, and none is like another."""
+    tools = [world.plain(["--no-cache"], ["demo-tool"]) for _ in range(2)]
+    assert tools[0]["prefix"] != tools[1]["prefix"]
+    assert not Path(tools[0]["prefix"]).exists()
+
+
+def test_the_environment_stands_while_it_is_used(world: World) -> None:
+    """What is done with an environment is done before uv lets go of it, even of one that it is about to remove."""
+    seen: list[bool] = []
+    environment = world.sandbox.environment()
+    found = lastgood_uv.materialise(
+        lastgood_uv.find(environment),
+        ["--no-cache"],
+        "demo-tool",
+        environment,
+        use=lambda result: seen.append(Path(result.prefix, "bin", "demo-tool").exists()),
+    )
+    assert (seen, Path(found.prefix).exists()) == ([True], False)
+
+
+def test_nothing_is_read_from_the_project_that_one_stands_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvx ignores the pyproject.toml, uv.toml and .python-version of a working directory."""
+    project = world.sandbox.work / "configured"
+    project.mkdir()
+    (project / "uv.toml").write_text('resolution = "lowest"\n')
+    (project / "pyproject.toml").write_text('[tool.uv]\nresolution = "lowest"\n')
+    (project / ".python-version").write_text("3.99\n")
+    plain = world.materialised([], "demo-tool").prefix
+    monkeypatch.chdir(project)
+    assert world.materialised([], "demo-tool").prefix == plain
+    tool = world.sandbox.uvx("demo-tool", "--dump", cwd=project).json()
+    assert tool["prefix"] == plain
+
+
+def test_the_users_configuration_is_read(world: World) -> None:
+    """The user's uv.toml decides, and `--no-config` shuts it out."""
+    file = world.sandbox.config_home / "uv" / "uv.toml"
+    file.parent.mkdir()
+    file.write_text('resolution = "lowest"\n')
+    try:
+        assert world.plain([], ["demo-tool"])["version"] == "1.0"
+        assert world.plain(["--no-config"], ["demo-tool"])["version"] == "3.0"
+    finally:
+        file.unlink()

@@ -18,26 +18,26 @@ import sys
 import sysconfig
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from lastgood import behind, breaker, hooks, paths, project, request, settings, surroundings
 from lastgood.cli import app
 from tests.support import documents
-from tests.support.kept import expect_version, grow_old, keep, own_lines
 from tests.support.documents import ROOT, stand_in, timeless
+from tests.support.kept import expect_version, grow_old, keep, own_lines
 from tests.support.wheels import demo_tool
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tests.support.index import Index
-    from tests.support.sandbox import Sandbox
+    from tests.support.sandbox import Result, Sandbox
 
 README = documents.README.read_text("utf-8")
 DOCUMENTS = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")}
 PARTS = {name: part for text in DOCUMENTS.values() for name, part in documents.parts(text).items()}
 WRITE = "run `python -m tests.support.documents`"
-PASSED = "All checks passed!"
+PASSED, TYPED = "All checks passed!", "Success: no issues found in 1 source file"
 TABLE = {"ruff": ">=0.17,<0.18", "mypy": "==2.4.*"}
 
 
@@ -68,8 +68,8 @@ def command_lines() -> list[str]:
     """Return every line of the documents that calls lastgood, in blocks and in running text."""
     found: list[str] = []
     for text in DOCUMENTS.values():
-        in_blocks = [line for block in re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
-        for line in (*in_blocks, *codes(text)):
+        in_blocks = re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+        for line in (*"".join(in_blocks).splitlines(), *codes(text)):
             at = re.search(r"(?:^|[$&(:] ?|^\S+.* )(lastgood (?!was|cannot|itself|has|is|says)[a-z-].*)", line)
             if at is not None and not line.startswith("lastgood: "):
                 found.append(re.split(r"\s+#|\s+\|\||\)", at[1])[0].strip())
@@ -132,9 +132,20 @@ def test_every_command_line_uses_words_that_exist(line: str) -> None:
     parser = app.Parser(prog=f"lastgood {verb}", add_help=False, allow_abbrev=False)
     module = importlib.import_module(f"lastgood.cli.{verb}")
     module.arguments(parser)
-    required = [action for action in parser._actions if not action.option_strings and action.nargs is None]  # noqa: SLF001
-    if words or not required:
+    if words:
         assert isinstance(parser.parse_args(words), argparse.Namespace)
+
+
+def test_every_option_that_is_named_exists() -> None:
+    """Each option in the running text of the README is lastgood's, uvx's, or one of the programs that call lastgood."""
+    others = {"--no-install", "--install-only", "-R", "--notest", "--skip-env-install"}  # nox's and tox's
+    known = {*request.OPTIONS, *settings.FLAGS, "--prefer-offline", "--prefer-cache", *others}
+    for verb in sorted({*app.VERBS} - {"run"}):
+        parser = argparse.ArgumentParser(add_help=False)
+        importlib.import_module(f"lastgood.cli.{verb}").arguments(parser)
+        known |= {name for action in parser._actions for name in action.option_strings}  # noqa: SLF001
+    named = {word.partition("=")[0] for text in codes(README) for word in text.split() if re.match(r"--?[A-Za-z]", word)}
+    assert sorted(named - known - {"--frobnicate", "--from.", "--force-exclude"}) == []
 
 
 # --- modes and configuration ----------------------------------------------------------------------------------------
@@ -157,7 +168,7 @@ def test_pins_and_latest(sandbox: Sandbox, words: list[str], mode: str, max_age:
 
 
 def test_the_example_shows_every_key_and_is_valid(sandbox: Sandbox) -> None:
-    """The example loads without complaint, names every key that a file may hold, and every key that a tool may have is explained."""
+    """The example loads, names every key that a file may hold, and uses every key that a tool may have; each is explained."""
     (example,) = blocks("toml")
     (sandbox.work / "pyproject.toml").write_text(example, "utf-8")
     read = project.load([str(sandbox.work / "pyproject.toml")], "", {}, {})
@@ -275,7 +286,7 @@ def test_removal_leaves_nothing(demo: Index, sandbox: Sandbox, where: dict[str, 
     assert home.is_dir()
     script = next(block for block in blocks("sh") if "rm -rf" in block)
     told = run_block(sandbox, script)
-    assert told.returncode == 0
+    assert told.status == 0
     assert not home.exists()
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
 
@@ -304,14 +315,10 @@ def test_exit_statuses(demo: Index, sandbox: Sandbox) -> None:
 # --- call sites and blocks ------------------------------------------------------------------------------------------
 
 
-def run_block(sandbox: Sandbox, script: str) -> subprocess.CompletedProcess[str]:
+def run_block(sandbox: Sandbox, script: str) -> Result:
     """Run a block as a shell would, in a project of its own; the first command that fails ends it."""
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{sandbox.env['PATH']}"
-    process = sandbox.popen(
-        ["sh", "-euc", script], env={"PATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    out, err = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(script, process.returncode, out, err)
+    return sandbox.run(["sh", "-euc", script], env={"PATH": path}, timeout=120)
 
 
 def needs(*programs: str) -> None:
@@ -326,7 +333,7 @@ def needs(*programs: str) -> None:
 def at_work(index: Index, sandbox: Sandbox) -> Sandbox:
     """Make a user in a project whose table names two tools that the index offers."""
     index.publish(stand_in("ruff", "0.17.5", PASSED))
-    index.publish(stand_in("mypy", "2.4.0", "Success: no issues found in 1 source file"))
+    index.publish(stand_in("mypy", "2.4.0", TYPED))
     table = "".join(f'{name} = "{version}"\n' for name, version in TABLE.items())
     (sandbox.work / "pyproject.toml").write_text(f"[tool.lastgood.tools]\n{table}", "utf-8")
     return sandbox
@@ -341,8 +348,8 @@ def of_this_repository(block: str) -> bool:
 def test_shell_blocks_run(at_work: Sandbox, script: str) -> None:
     """Every other shell block of the README runs to its end, and says nothing of an error."""
     told = run_block(at_work, script)
-    assert told.returncode == 0, told
-    assert "internal error" not in told.stderr
+    assert told.status == 0, told
+    assert "internal error" not in told.err
 
 
 def test_set_up_is_what_the_makefile_and_uv_do() -> None:
@@ -356,15 +363,36 @@ def test_set_up_is_what_the_makefile_and_uv_do() -> None:
     assert "pytest" in planned.splitlines()[-1]
 
 
+def copy_of_this_repository(place: Path) -> Path:
+    """Return a copy as a clone would be, without the tests."""
+    return Path(
+        shutil.copytree(ROOT, place / "lastgood", ignore=shutil.ignore_patterns(".*", "__pycache__", "dist", "build", "tests"))
+    )
+
+
+@pytest.mark.online
+@pytest.mark.slow
+def test_set_up_with_make(online_sandbox: Sandbox) -> None:
+    """From a copy of this repository, `make try` needs no uv: it lints with the real ruff and shows what is kept."""
+    for program in ("uv", "uvx"):
+        (online_sandbox.bin / program).unlink()
+    copy = copy_of_this_repository(online_sandbox.work)
+    # -i: what ruff thinks of the code is another test's concern
+    told = online_sandbox.run(["make", "-s", "-i", "try", f"PYTHON={sys.executable}"], cwd=copy, timeout=300)
+    assert re.search(r"^ruff +\d", told.out, re.MULTILINE), told
+    assert own_lines(told) == []
+    online_sandbox.wait_quiet()
+
+
 @pytest.mark.online
 @pytest.mark.slow
 def test_set_up_with_uv_alone(online_sandbox: Sandbox) -> None:
     """From a copy of this repository, uv alone runs lastgood, which runs the real ruff; and installs it as a tool."""
-    copy = online_sandbox.work / "lastgood"
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "dist", "build", "tests")
-    shutil.copytree(ROOT, copy, ignore=left_out)
+    copy = copy_of_this_repository(online_sandbox.work)
     told = online_sandbox.run(["uvx", "--from", ".", "lastgood", "run", "ruff", "check", "src"], cwd=copy, timeout=300)
-    assert (told.status, told.out) == (0, f"{PASSED}\n"), told.err
+    plain = online_sandbox.run(["uvx", "ruff", "check", "src"], cwd=copy)
+    assert (told.status, told.out) == (plain.status, plain.out), told.err
+    assert own_lines(told) == []
     bin_ = online_sandbox.root / "tool-bin"
     told = online_sandbox.run(["uv", "tool", "install", "."], cwd=copy, timeout=300, env={"UV_TOOL_BIN_DIR": str(bin_)})
     assert told.status == 0, told.err
@@ -377,7 +405,7 @@ def test_the_makefile_example(at_work: Sandbox) -> None:
     (example,) = blocks("make")
     (at_work.work / "Makefile").write_text(example, "utf-8")
     told = run_block(at_work, "make -s lint && make -s warm")
-    assert (told.returncode, told.stdout) == (0, f"{PASSED}\n"), told
+    assert (told.status, told.out) == (0, f"{PASSED}\n"), told
     told_missing = at_work.run(["make", "-s", "lint"])
     assert told_missing.status == 2
     assert "lastgood is missing" in told_missing.err
@@ -390,8 +418,8 @@ def test_the_local_hook(at_work: Sandbox) -> None:
     (at_work.work / ".pre-commit-config.yaml").write_text(example, "utf-8")
     (at_work.work / "a.py").write_text("A = 1\n")
     told = run_block(at_work, "git init -q . && git add . && pre-commit run --all-files")
-    assert told.returncode == 0, told
-    assert re.search(r"ruff check\.+Passed", told.stdout)
+    assert told.status == 0, told
+    assert re.search(r"ruff check\.+Passed", told.out)
 
 
 def test_the_hook_repository(at_work: Sandbox) -> None:
@@ -403,7 +431,7 @@ def test_the_hook_repository(at_work: Sandbox) -> None:
     needs("pre-commit")
     (at_work.work / ".pre-commit-config.yaml").write_text(example, "utf-8")
     told = run_block(at_work, "pre-commit validate-config .pre-commit-config.yaml")
-    assert (told.returncode, told.stdout) == (0, ""), told
+    assert (told.status, told.out) == (0, ""), told
 
 
 def test_the_nox_example(at_work: Sandbox) -> None:
@@ -414,11 +442,8 @@ def test_the_nox_example(at_work: Sandbox) -> None:
     (example,) = blocks("python")
     (at_work.work / "noxfile.py").write_text(example, "utf-8")
     told = run_block(at_work, "nox -s lint types")
-    assert told.returncode == 0, told
-    assert [line for line in (told.stdout + told.stderr).splitlines() if line in (PASSED, "Success: no issues found in 1 source file")] == [
-        PASSED,
-        "Success: no issues found in 1 source file",
-    ]
+    assert told.status == 0, told
+    assert [line for line in (told.out + told.err).splitlines() if line in (PASSED, TYPED)] == [PASSED, TYPED]
 
 
 def test_the_tox_example(at_work: Sandbox) -> None:
@@ -429,8 +454,8 @@ def test_the_tox_example(at_work: Sandbox) -> None:
     (example,) = blocks("ini")
     (at_work.work / "tox.ini").write_text(example, "utf-8")
     told = run_block(at_work, "tox run -e lint")
-    assert told.returncode == 0, told
-    assert PASSED in told.stdout
+    assert told.status == 0, told
+    assert PASSED in told.out
     assert not (at_work.work / ".tox" / "lint" / "bin").exists()
 
 
@@ -449,11 +474,11 @@ def test_the_cron_lines(at_work: Sandbox) -> None:
     """What the cron lines run after their five fields works, the second one also while the index is down."""
     (example,) = blocks("cron")
     fetch, use = [line.split(None, 5)[5].replace("~/project", str(at_work.work)) for line in example.splitlines()]
-    assert run_block(at_work, fetch).returncode == 0
+    assert run_block(at_work, fetch).status == 0
     assert at_work.index is not None
     at_work.index.fault("refuse")
     told = run_block(at_work, use)
-    assert (told.returncode, told.stdout) == (0, f"{PASSED}\n"), told
+    assert (told.status, told.out) == (0, f"{PASSED}\n"), told
 
 
 # --- claims ---------------------------------------------------------------------------------------------------------
@@ -475,7 +500,7 @@ def test_after_a_cache_clean_only_what_is_kept_runs(demo: Index, sandbox: Sandbo
     sandbox.run(["uv", "cache", "clean"])
     grow_old(sandbox, 3600)
     demo.fault("refuse")
-    assert run_block(sandbox, "uvx demo-tool || uvx --offline demo-tool").returncode != 0
+    assert run_block(sandbox, "uvx demo-tool || uvx --offline demo-tool").status != 0
     told = sandbox.lastgood("run", "demo-tool", "--version")
     assert (told.status, told.out) == (0, "demo-tool 1.0\n")
 

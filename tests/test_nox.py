@@ -1,21 +1,23 @@
 """`lastgood.nox` under the real nox: what a session gets, what nox's switches mean, and what is said where.
 
-Every test writes a noxfile, runs nox in a sandbox against a real index, and where an outage matters switches that index off: once so
-that it refuses, once so that it accepts and stays silent.
+Every test writes a noxfile and runs nox in a sandbox against a real index. Where an outage matters, that index is switched off:
+once so that it refuses, once so that it accepts and stays silent.
 """
 
 from __future__ import annotations
 
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.kept import all_records, grow_old, keep, only_record
 from tests.support.wheels import demo_dep, demo_tool
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tests.support.index import Index
     from tests.support.sandbox import Result, Sandbox
 
@@ -49,9 +51,10 @@ def nox(sandbox: Sandbox, *words: str, **options: Any) -> Result:
 
 
 def logged(result: Result) -> list[str]:
-    """What nox said, line by line, without its prefix and without the commands that it started."""
+    """What was said through nox's log, line by line: not the commands that nox started, nor what it says of its sessions."""
     lines = [line.removeprefix("nox > ") for line in result.err.splitlines() if line.startswith("nox > ")]
-    return [line for line in lines if "/lastgood run " not in line and not line.startswith(("Running session", "Session "))]
+    own = ("Running session", "Session ", "Ran ", "* ")
+    return [line for line in lines if "/lastgood run " not in line and not line.startswith(own)]
 
 
 def interrupt_index(index: Index, how: str) -> None:
@@ -103,7 +106,7 @@ def only(session):
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_a_failing_tool_fails_once_with_its_own_status(demo: Index, sandbox: Sandbox, silent: bool) -> None:
+def test_a_failing_tool_fails_once_with_its_own_status(demo: Index, sandbox: Sandbox, *, silent: bool) -> None:
     """CommandFailed is raised as nox raises it: the status is the tool's, its output is shown, nothing runs twice."""
     del demo
     keep(sandbox)
@@ -182,7 +185,7 @@ def _lists(pairs: Any) -> list[list[str]]:
         ("run(session, ['ruff'])", "lastgood: `['ruff']` names no tool; expected"),
         ("run(session, '--with=x', 'ruff')", "lastgood: `--with=x` names no tool; expected"),
         ("run(session, 'ruff@1.0', version='2')", "lastgood: `ruff@1.0` says where it comes from or in which version;"),
-        ("run(session, 'ruff', mode='latest')", "lastgood: error: invalid `--mode` `latest`: expected"),
+        ("run(session, 'ruff', mode='latest')", "lastgood: error: invalid --mode `latest`: expected"),
     ],
 )
 def test_what_cannot_be_meant_ends_the_session_in_one_line(sandbox: Sandbox, call: str, line: str) -> None:
@@ -270,8 +273,7 @@ fail = tool_session("fail", "demo-tool", "--exit", "7", default=False)
 """,
     )
     listing = nox(sandbox, "--list")
-    assert "* lint -> Run `demo-tool --version --echo .` through lastgood." in listing.out
-    assert "- fail -> " in listing.out
+    assert "* lint [style] -> Run `demo-tool --version --echo .` through lastgood.\n- fail -> Run " in listing.out
     result = nox(sandbox, "-t", "style", "--", "--fix")
     assert (result.status, result.out.endswith("demo-tool 1.0\n.\n--fix\n")) == (0, True), result
     result = nox(sandbox, "-s", "fail")
@@ -318,7 +320,7 @@ def shown(session):
 
 
 def test_what_uv_says_on_a_first_run_stays_out_of_the_text(demo: Index, sandbox: Sandbox) -> None:
-    """uv's progress goes to nox's log, not into what `silent=True` returns."""
+    """Progress of uv's goes to nox's log, not into what `silent=True` returns."""
     del demo
     session_file(sandbox, "run(session, 'demo-tool', '--version', silent=True)")
     result = nox(sandbox)

@@ -464,6 +464,20 @@ def test_a_signal_while_the_index_is_silent_ends_everything(machine: Sandbox, tm
     assert not (tmp_path / "lastgood" / "generations").exists() or not list((tmp_path / "lastgood" / "generations").iterdir())
 
 
+def test_a_signal_while_a_release_is_checked_ends_everything(machine: Sandbox, tmp_path: Path) -> None:
+    """A release whose import never ends is taken down with the run that looks at it."""
+    assert machine.index is not None
+    prelude = "import os, pathlib\npathlib.Path(os.environ['SEEN']).touch()"
+    machine.index.publish(demo_tool("1.0", name="hanging-tool", prelude=prelude, broken="hang"))
+    way = Way("cold", machine, tmp_path)
+    process = way.popen("hanging-tool", env={"SEEN": str(way.ready)}, stderr=subprocess.DEVNULL)
+    machine.wait_for(way.ready.exists, "the check to hang")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == -signal.SIGTERM
+    machine.wait_quiet()
+    assert list((tmp_path / "lastgood" / "generations").iterdir()) == []
+
+
 def test_a_refresh_behind_holds_neither_pipe_nor_terminal(machine: Sandbox, tmp_path: Path) -> None:
     """Whoever waits for the end of the tool's output is not kept waiting by the index."""
     assert machine.index is not None

@@ -123,9 +123,14 @@ def _write(home: str, breaker: Breaker) -> None:
         f"reason {breaker.reason}\n"
     )
     aside = f"{path}.{os.getpid()}.new"
-    with open(aside, "w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
-    os.replace(aside, path)
+    try:
+        with open(aside, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+        os.replace(aside, path)
+    except OSError:
+        if os.path.lexists(aside):
+            os.unlink(aside)  # on a full disk an empty file would be left
+        raise
 
 
 def close(home: str, hosts: "Iterable[str]") -> "list[Breaker]":

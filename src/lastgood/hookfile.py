@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAMES = (".pre-commit-config.yaml", ".pre-commit-config.yml", "prek.toml")
+_FETCHERS = (
+    ("uvx",),
+    ("uv", "tool", "run"),
+    ("uv", "run"),
+    ("pipx", "run"),
+    ("npx",),
+    ("bunx",),
+    ("pnpm", "dlx"),
+    ("yarn", "dlx"),
+    ("docker", "run"),
+    ("docker", "pull"),
+)
+"""How an entry starts that fetches what it runs: at best it asks an index whether there is news."""
 _STARTERS = (["lastgood", "run"], ["uvx"], ["uv", "tool", "run"])
 
 
@@ -58,6 +71,30 @@ def calls(path: str) -> "list[Call]":
                 where = f"`{hook.get('id')}` of {os.path.basename(path)}"
                 found.append(Call(words, _texts(hook.get("additional_dependencies")), where))
     return found
+
+
+def fetching(path: str) -> "list[tuple[str, str]]":
+    """(where, program) of every hook that may fetch what it runs while it runs. Raises SettingError where it cannot be read."""
+    found = []
+    data = project.read_table(path) if path.endswith(".toml") else _yaml(path)
+    for repository in _dicts(data, "repos"):
+        for hook in _dicts(repository, "hooks"):
+            program = _fetcher(_command(str(repository.get("repo", "")), hook)[0])
+            if program:
+                found.append((f"`{hook.get('id')}` of {os.path.basename(path)}", program))
+    return found
+
+
+def _fetcher(entry: str) -> str:
+    """The program that an entry fetches with, as it is called; "" where it starts none, also within `sh -c`."""
+    try:
+        words = shlex.split(entry)
+        if words[1:2] == ["-c"] and os.path.basename(words[0]) in ("sh", "bash"):
+            words = shlex.split(" ".join(words[2:3]))
+    except ValueError:
+        return ""  # quotes that do not match: the hook runner says so
+    words[:1] = [os.path.basename(word) for word in words[:1]]
+    return next((" ".join(starter) for starter in _FETCHERS if tuple(words[: len(starter)]) == starter), "")
 
 
 def _yaml(path: str) -> "dict[str, Any]":

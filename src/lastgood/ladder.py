@@ -8,8 +8,8 @@ import os
 import sys
 
 from lastgood import record as records
-from lastgood import refresh
-from lastgood.errors import Damage
+from lastgood import launch, refresh
+from lastgood.errors import Damage, LaunchFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,13 +75,21 @@ def near_card(job: "Job", *, whatever_configured: bool = False) -> "tuple[Card, 
     """The card of the best near match, and a note on what differs."""
     for record, generation in near(job.home, job.request, whatever_configured=whatever_configured):
         card = refresh.derive_card(job, record, generation)
-        if card is not None:
+        if card is not None and _starts(job.home, card):
             other = record.request.get("interpreter") != job.request.fields["interpreter"]
             note = (
                 f"kept with Python {generation.python}" if other else f"kept for `{record.request.get('specifier') or record.tool}`"
             )
             return card, note
     return None
+
+
+def _starts(home: str, card: "Card") -> bool:
+    try:
+        launch.intact(home, card)
+    except LaunchFailed:
+        return False  # its interpreter may be the very reason why this request is another one
+    return True
 
 
 def own_program(request: "Request") -> "tuple[str, str] | None":

@@ -68,7 +68,7 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
 
     Atomic and without network. Raises Nothing where no earlier generation is kept, LastgoodError where the record is locked.
     """
-    with _locked(home, record.id):
+    with locked(home, record.id):
         fresh = records.load(home, record.id)
         if fresh is None or fresh.generation() is None:
             raise Nothing(f"no good `{record.tool}` is kept")
@@ -87,7 +87,7 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
 
 def hold(home: str, record: "Record", *, held: bool) -> "Generation":
     """Keep refreshes from replacing what runs, or let them again; what runs. Raises as `roll_back` does."""
-    with _locked(home, record.id):
+    with locked(home, record.id):
         fresh = records.load(home, record.id)
         current = fresh.generation() if fresh is not None else None
         if fresh is None or current is None:
@@ -112,7 +112,8 @@ def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Gen
 
 
 @contextlib.contextmanager
-def _locked(home: str, identity: str) -> "Iterator[None]":
+def locked(home: str, identity: str) -> "Iterator[None]":
+    """Hold the lock of a record for a change to it. Raises LastgoodError where that cannot be had within a few seconds."""
     try:
         with locks.hold(records.lock_of(home, identity), _LOCK_SECONDS):
             yield
@@ -131,7 +132,8 @@ def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tupl
 
     scene = scenes.look(words, environ)
     made = identity.identify(scene)
-    with _locked(scene.home, made.id):
+    open_home(scene.home)
+    with locked(scene.home, made.id):
         job = refresh.Job(scene, made)
         job.shown, job.heard = shown, True
         outcome = refresh.refresh(job)

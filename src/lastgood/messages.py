@@ -26,8 +26,18 @@ def say(level: str, text: str, environ: "Mapping[str, str]") -> None:
     label = f"{level}:" if level else ""
     if label and _coloured(environ):
         label = f"{_COLOURS[level]}{level}\033[0m:"
-    line = f"lastgood: {label} {text}\n" if label else f"lastgood: {text}\n"
-    write_all(2, line.encode("utf-8", "surrogateescape"))
+    line = f"lastgood: {label} {_printable(text)}\n" if label else f"lastgood: {_printable(text)}\n"
+    write_all(2, line.encode())
+
+
+def _printable(text: str) -> str:
+    """The text with what would end the line, paint the terminal or is no text made visible: names and values are other people's."""
+    if text.isprintable():
+        return text
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # without PYTHONUTF8, C knows only ASCII
+    return "".join(
+        c if c.isprintable() else f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else ascii(c)[1:-1] for c in text
+    )
 
 
 def tell(error: "LastgoodError", environ: "Mapping[str, str]") -> None:

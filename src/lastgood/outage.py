@@ -20,6 +20,7 @@ _LOCAL = (
     ("No space left on device", "no space left on device"),
     ("Disk quota exceeded", "the disk quota is used up"),
     ("Could not acquire lock", "uv could not lock its cache"),
+    ("when waiting for lock on", "uv could not lock its cache"),
     ("Read-only file system", "the file system is read-only"),
     ("Permission denied", "permission denied"),
     ("Failed to initialize cache", "uv cannot use its cache"),
@@ -185,6 +186,28 @@ def addresses(text: str) -> "list[str]":
                 found.append(url)
             at = text.find(scheme, end)
     return sorted(found, key=lambda url: text.find(url.split("://", 1)[1]))
+
+
+def suspects(text: str) -> "list[str]":
+    """Every http address in uv's log, those first that its error is about: a tool with many dependencies has many addresses."""
+    error = text[max(text.rfind("\nerror:"), text.rfind("×"), 0) :].lower().replace("_", "-")
+    return sorted(addresses(text), key=lambda url: _first_mention(_project_of(url), error))
+
+
+def _project_of(url: str) -> str:
+    last = url.rstrip("/").rpartition("/")[2].lower()
+    return (last.partition("-")[0] if last.endswith((".whl", ".gz", ".zip", ".metadata")) else last).replace("_", "-")
+
+
+def _first_mention(name: str, error: str) -> int:
+    """Where `error` first names a package; beyond its end where it does not."""
+    at = error.find(name)
+    while at >= 0:
+        before, after = error[at - 1 : at], error[at + len(name) : at + len(name) + 1]
+        if before in ("", " ", "`", "/") and not (after.isalnum() or after == "-"):
+            return at
+        at = error.find(name, at + 1)
+    return len(error)
 
 
 def host_of(url: str) -> str:

@@ -6,6 +6,7 @@ certificates and netrc are those of the environment, as uv has them.
 
 import os
 import ssl
+import time
 
 import httpx
 
@@ -22,6 +23,10 @@ _MOST_BYTES = 32 << 20
 _PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 _FILES = (".whl", ".tar.gz", ".zip", ".metadata")
 PORTAL = "web page instead of an index"
+_NO_CONNECTION = "no connection"
+_FIRST_BYTES = 1 << 18
+"""As much of an answer as tells an index from a login page."""
+_LONGEST_VISIT = 5.0
 
 
 def ask(urls: "Iterable[str]", environ: "Mapping[str, str]") -> "Finding | None":
@@ -49,19 +54,79 @@ def _certificates(environ: "Mapping[str, str]") -> ssl.SSLContext:
     return context
 
 
+class Visit:
+    """What an index answered.
+
+    good       whether uv can work with it      refused   whether it wants other credentials
+    said       in words                         protocol, seconds   of the answer ("" and 0 where there was none)
+    """
+
+    __slots__ = ("good", "protocol", "refused", "said", "seconds")
+
+    def __init__(self, said: str, *, good: bool = False, refused: bool = False) -> None:
+        self.said = said
+        self.good = good
+        self.refused = refused
+        self.protocol = ""
+        self.seconds = 0.0
+
+
+def visit(url: str, environ: "Mapping[str, str]", credentials: "tuple[str, str] | None" = None) -> Visit:
+    """Ask a page of an index once, briefly, and look at how its answer begins."""
+    started = time.monotonic()
+    try:
+        with client(environ) as asking, asking.stream("GET", url, auth=credentials or httpx.USE_CLIENT_DEFAULT) as answer:
+            seconds = time.monotonic() - started
+            made = _visited(url, answer, started + _LONGEST_VISIT)
+            made.protocol, made.seconds = answer.http_version, seconds
+            return made
+    except (httpx.TransportError, httpx.StreamError) as error:
+        found = _trouble(url, error)
+        known = found.reason != _NO_CONNECTION
+        return Visit(found.reason if known else f"{_NO_CONNECTION}: {str(error).lower() or type(error).__name__}")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return Visit(f"the address cannot be asked ({str(error).lower()})")
+
+
+def _visited(url: str, answer: httpx.Response, until: float) -> Visit:
+    code = answer.status_code
+    if code in (401, 403, 407):
+        return Visit(f"HTTP {code}", refused=True)
+    if code >= 500 or code in (408, 429):  # noqa: PLR2004 (RFC 9110)
+        return Visit(f"HTTP {code}")
+    moved = outage.host_of(str(answer.url)) != outage.host_of(url)
+    if code >= 400:  # noqa: PLR2004
+        return Visit(PORTAL) if moved else Visit(f"HTTP {code}", good=True)
+    body = b""
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > _FIRST_BYTES or time.monotonic() > until:
+            break
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.endswith("+json"):
+        return Visit("a JSON index", good=True) if body.lstrip().startswith(b"{") else Visit("an answer that is no JSON")
+    return Visit("an HTML index", good=True) if _lists_files(body) else Visit(PORTAL)
+
+
 def _wrong(asking: httpx.Client, url: str) -> "Finding | None":
     try:
         with asking.stream("GET", url) as answer:
             return _wrong_answer(url, answer)
-    except httpx.TimeoutException:
-        return Finding(outage.OUTAGE, outage.UNREACHABLE, "timed out", [url])
-    except httpx.RemoteProtocolError:
-        return Finding(outage.OUTAGE, outage.UNREACHABLE, "answer cut short", [url])
     except httpx.TransportError as error:
-        reason = outage.judge(str(error)).reason if "refused" in str(error) else "no connection"
-        return Finding(outage.OUTAGE, outage.UNREACHABLE, reason, [url])
+        return _trouble(url, error)
     except (httpx.HTTPError, httpx.InvalidURL):
         return None  # an address that httpx does not understand proves nothing
+
+
+def _trouble(url: str, error: Exception) -> Finding:
+    """Why nothing that can be used was answered."""
+    if isinstance(error, httpx.TimeoutException):
+        reason = "timed out"
+    elif isinstance(error, (httpx.RemoteProtocolError, httpx.StreamError)):
+        reason = "answer cut short"
+    else:
+        reason = outage.judge(str(error)).reason if "refused" in str(error) else _NO_CONNECTION
+    return Finding(outage.OUTAGE, outage.UNREACHABLE, reason, [url])
 
 
 def _wrong_answer(url: str, answer: httpx.Response) -> "Finding | None":

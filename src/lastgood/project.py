@@ -157,6 +157,8 @@ def read_table(path: str, base: str = "") -> "dict[str, Any]":
         raise SettingError(f"`{_shown(path, base)}` cannot be read: {(error.strerror or '').lower()}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{_shown(path, base)}{_position(str(error))}") from error
+    except RecursionError as error:
+        raise SettingError(f"{_shown(path, base)}: invalid TOML: too many brackets within brackets") from error
 
 
 def _read(path: str, base: str) -> "dict[str, Any] | None":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NEW, UNCHANGED, REFUSED = "new", "unchanged", "refused"
 OUTAGE, ANSWER, LOCAL = "outage", "answer", "local"
 KINDS = (NEW, UNCHANGED, REFUSED, OUTAGE, ANSWER, LOCAL)
+_BY_SIGNAL = 128
 _ANEW = ("--reinstall", "--reinstall-package")  # what is kept may be damaged where no run looks: clone and check it once more
 _HASTY_REASONS = ("connection refused", "DNS lookup failed", "timed out", "network is unreachable", "no route to host")
 
@@ -238,6 +239,9 @@ def name_failure(job: Job, result: uv.Result) -> "Finding":
     finding = outage.judge(result.errors.text)
     if result.status is None:
         finding = outage.Finding(outage.OUTAGE, outage.UNREACHABLE, "no end in time", finding.urls)
+    elif result.status > _BY_SIGNAL and not result.errors.text.strip():
+        # no memory left, or a limit: the index has said nothing
+        finding = outage.Finding(outage.LOCAL, "local", f"uv was ended by signal {result.status - _BY_SIGNAL}")
     if finding.verdict == outage.SUSPECT and (job.record is None or not job.record.generations):
         return outage.Finding(outage.ANSWER, finding.kind, finding.reason, finding.urls)
     return finding

@@ -124,4 +124,4 @@ def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
     package = package_of(source)
     if package and os.path.exists(surroundings.receipt(environ, package)):
         return Rung(package, INSTALLED, "it is installed with `uv tool install`")
-    return Rung(source or "?", NOTHING, f"plain `uvx` runs: {refusal.reason}")
+    return Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")

@@ -246,6 +246,8 @@ class _Run:
         try:
             if trouble is not None:
                 raise trouble
+            if not os.path.isdir(home):
+                uv.find(self.scene.environ)  # without it there is nothing to keep, and a mistake leaves no directories
             for part in ("", *paths.PARTS):
                 os.makedirs(os.path.join(home, part), mode=0o700, exist_ok=True)
             paths.trusted(home)
@@ -356,22 +358,19 @@ class _Run:
     def _refresh_here(self, mode: str, *, offline: bool) -> int:
         job = self._job()
         job.shown, job.offline, job.heard = not self.scene.words.quiet, offline, True
-        spare = mode.startswith("prefer") and not offline and self.card is None and self._has_spare()
-        if spare:
+        if mode.startswith("prefer") and not offline and self.card is None and self._has_spare():
             self._rather_than_wait(job)
         outcome = refresh.refresh(job)
         self.record, self.warnings = job.record, job.warnings
-        if spare and outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
-            behind.start(lambda _: self._patiently())
         return self._refreshed(job, outcome, mode, offline=offline)
 
     def _has_spare(self) -> bool:
         from lastgood import ladder
 
-        return ladder.own_program(self.request) is not None
+        return ladder.own_program(self.request) is not None or bool(ladder.near(self.scene.home, self.request))
 
     def _rather_than_wait(self, job: "Job") -> None:
-        """Nothing is kept, but lastgood's own environment has the tool: wait at most `patience`, where a host is down not at all.
+        """Nothing is kept, but a lower rung has the tool: wait at most `patience`, where a host is down not at all.
 
         A service that runs hooks without a network would wait for uv's ten seconds at every hook.
         """
@@ -380,11 +379,6 @@ class _Run:
         if down is not None:
             self._climb(job, messages.no_answer(breaker.shown(down.host), down.reason))
         job.patience = self.request.patience
-
-    def _patiently(self) -> None:
-        """Once more behind the tool, with uv's own patience: an index that is only slow is no outage."""
-        with contextlib.suppress(locks.Busy, locks.LockTrouble), refresh.take_lock(self.scene.home, self.request.id, 30):
-            refresh.refresh(self._job())
 
     def _after_another(self, started: float, mode: str, *, offline: bool) -> int:
         """Another process refreshes the same request: wait for it and use what it made, or what it learned."""

@@ -16,7 +16,6 @@ import tempfile
 import time
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lastgood import messages, outage, policy, refresh, request, settings
 from lastgood.card import Card
@@ -26,6 +25,7 @@ from tests.support.kept import grow_old
 from tests.support.sandbox import Sandbox
 from tests.support.wheels import Wheel
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -94,7 +94,8 @@ def modes_table() -> str:
     """Return what each mode does with nothing kept, fresh, stale, and stale while the index is known to be down."""
     rows: list[Sequence[str]] = [("mode", "asked for by", "nothing kept", "fresh", "stale", "stale, index known to be down")]
     for mode in settings.MODES:
-        cells = [_step(mode, age, breaker) for age, breaker in ((None, "closed"), (0.0, "closed"), (_HOUR, "closed"), (_HOUR, "open"))]
+        states = ((None, policy.CLOSED), (0.0, policy.CLOSED), (_HOUR, policy.CLOSED), (_HOUR, policy.OPEN))
+        cells = [_step(mode, age, breaker) for age, breaker in states]
         rows.append((code(mode), _ALIASES[mode], *cells))
     return table(rows)
 

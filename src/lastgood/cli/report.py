@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lastgood.record import Record
 
 _WIDTH = 1000.0
-_LEAST_SPAN = 3600.0
+_LEAST_SPAN = 1.0
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --quiet: #5a6472; --ground: #ffffff; --line: #d5dae1; --run: #2f6fab;
   --run2: #7fb0dd; --down: #d1495b; --card: #f6f8fa; }
@@ -29,11 +29,11 @@ p { margin: .25rem 0; } .quiet { color: var(--quiet); font-size: .9rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1rem; margin: 1rem 0; }
 svg { width: 100%; height: 56px; display: block; margin: .5rem 0; }
 ol { list-style: none; margin: .5rem 0 0; padding: 0; font-size: .92rem; }
-li { display: grid; grid-template-columns: 9.5rem 1fr; gap: .75rem; padding: .15rem 0; border-top: 1px solid var(--line); }
-li ul { grid-column: 2; margin: 0; padding: 0; list-style: none; color: var(--quiet); }
+ol > li { display: grid; grid-template-columns: 9.5rem 1fr; gap: .75rem; padding: .15rem 0; border-top: 1px solid var(--line); }
+ol > li ul { grid-column: 2; margin: 0; padding: 0; list-style: none; color: var(--quiet); }
 time { color: var(--quiet); font-variant-numeric: tabular-nums; } .bad { color: var(--down); }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .3em; vertical-align: -.05em; }
-@media (max-width: 40rem) { li { grid-template-columns: 1fr; gap: 0; } li ul { grid-column: 1; } }
+@media (max-width: 40rem) { ol > li { grid-template-columns: 1fr; gap: 0; } ol > li ul { grid-column: 1; } }
 """
 
 

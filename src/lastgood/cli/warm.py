@@ -120,7 +120,6 @@ def _freshen(given: "argparse.Namespace", environ: "dict[str, str]") -> None:
 
 
 def _warm(uses: "list[_Use]", environ: "dict[str, str]") -> int:
-    manage.open_home(paths.home(environ))
     kept: list[str] = []
     unchanged: list[str] = []
     failed = 0
@@ -157,13 +156,14 @@ def _warm(uses: "list[_Use]", environ: "dict[str, str]") -> int:
 def _check(uses: "list[_Use]", environ: "dict[str, str]") -> int:
     """Say from which rung each tool would run; 1 where one would not."""
     found = _rungs(uses, environ)
-    width = max((len(rung.tool) for _, rung in found), default=0)
-    for _, rung in found:
-        sys.stdout.write(f"{rung.tool.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}\n")
+    names = [rung.tool or use.where.replace("`", "") for use, rung in found]
+    width = max(map(len, names), default=0)
+    for name, (_, rung) in zip(names, found, strict=True):
+        sys.stdout.write(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}\n")
     sys.stdout.flush()
     for use, rung in found:
         _warn_of_neighbours(use, rung, environ)
-    missing = [rung.tool for _, rung in found if rung.name == rehearsal.NOTHING]
+    missing = [name for name, (_, rung) in zip(names, found, strict=True) if rung.name == rehearsal.NOTHING]
     if missing:
         named = ", ".join(f"`{tool}`" for tool in dict.fromkeys(missing))
         messages.say("error", f"{named} would not run with no network; run `lastgood warm` while the index is up", environ)
