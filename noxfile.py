@@ -19,14 +19,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    session.install("-e", ".[dev,nox]")
+    session.install("-e", ".[dev,nox,tox]")
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests against the uv that comes with the environment."""
-    session.install("-e", ".[dev,nox]")
+    session.install("-e", ".[dev,nox,tox]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from lastgood import outage, probe
 from lastgood import uv as lastgood_uv
 from tests.support.fault_matrix import CASES, Case, Matrix
-from tests.support.wheels import Wheel, demo_tool
+from tests.support.wheels import Wheel, demo_dep, demo_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def looked_again(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
         matrix.provoke(SUSPECTS)
         words = matrix.provoke(SUSPECTS, "--refresh", "-v", as_is=True)
         for case in SUSPECTS:
-            asked = probe.ask(outage.addresses(words[case.name]), matrix.environment(case))
+            asked = probe.ask(outage.suspects(words[case.name]), matrix.environment(case))
             found[case.name] = (outage.judge(words[case.name]), asked)
         yield found
 
@@ -66,6 +67,17 @@ def test_a_second_look_settles_a_suspect(looked_again: dict[str, tuple[Finding, 
         assert asked.verdict == outage.OUTAGE
 
 
+def test_the_log_names_the_host_of_a_body_that_stops(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where uv's error has no address, its log leads to the files' host first: the breaker is per host."""
+    cases = [
+        case for case in CASES if case.where in {"file", "ranges"} and case.fault in {"hang-after-headers", "trickle", "truncate"}
+    ]
+    with Matrix(tmp_path_factory.mktemp("bodies")) as matrix:
+        words = matrix.provoke(cases, "-v")
+    hosts = {name: outage.host_of(outage.suspects(said)[0]) for name, said in words.items()}
+    assert hosts == {case.name: "127.0.0.1:8002" for case in cases}
+
+
 @pytest.mark.parametrize(("fault", "on"), [("cut", "file"), ("login", "file"), ("login", "page"), ("login", "metadata")])
 def test_a_second_look_finds_the_one_bad_address_among_many(index: Index, sandbox: Sandbox, fault: FaultKind, on: Where) -> None:
     """A tool with many dependencies: what is wrong with the last of them is found as well."""
@@ -77,9 +89,25 @@ def test_a_second_look_finds_the_one_bad_address_among_many(index: Index, sandbo
     environment = sandbox.environment()
     result = lastgood_uv.materialise(lastgood_uv.find(environment), ["--refresh", "-v"], "demo-tool", environment)
     assert outage.judge(result.errors.text).verdict == outage.SUSPECT
-    asked = probe.ask(outage.addresses(result.errors.text), environment)
+    asked = probe.ask(outage.suspects(result.errors.text), environment)
     assert asked is not None
     assert "part" in asked.urls[0]
+
+
+def test_a_poisoned_page_of_a_dependency_is_asked_for_again(index: Index, sandbox: Sandbox) -> None:
+    """uv remembers a login page in place of a dependency's for its max-age; when the portal is gone, so is its effect."""
+    index.publish(demo_dep("1.0"))
+    index.publish(demo_tool("1.0", requires=("demo-dep",)))
+    run = ["run", "--mode=prefer-latest", "--max-age=0s", "demo-tool", "--version"]
+    assert sandbox.lastgood(*run).out == "demo-tool 1.0\n"
+    index.publish(demo_tool("1.1", requires=("demo-dep",)))
+    index.fault("login", on="page", project="demo-dep", max_age=3600)
+    during = sandbox.lastgood(*run)
+    assert (during.status, during.out) == (0, "demo-tool 1.0\n")
+    index.heal()
+    shutil.rmtree(sandbox.home / "hosts")
+    after = sandbox.lastgood(*run)
+    assert (after.status, after.out) == (0, "demo-tool 1.1\n"), after.err
 
 
 def judged(sandbox: Sandbox, source: str, *options: str, **variables: str) -> tuple[str, str, str]:
@@ -113,8 +141,16 @@ def test_a_python_that_is_not_there_is_suspect(index: Index, sandbox: Sandbox) -
 def test_a_mirror_of_pythons_that_refuses_is_an_outage(demo: Index, sandbox: Sandbox) -> None:
     """The downloads of interpreters are judged like those of packages."""
     demo.stop()
-    variables = {"UV_PYTHON_DOWNLOADS": "automatic", "UV_PYTHON_INSTALL_MIRROR": f"http://{demo.host}", "UV_PYTHON_INSTALL_DIR": str(sandbox.root / "pythons")}
-    assert judged(sandbox, "demo-tool", "--managed-python", "--python=3.13", **variables) == ("outage", "unreachable", "connection refused")
+    variables = {
+        "UV_PYTHON_DOWNLOADS": "automatic",
+        "UV_PYTHON_INSTALL_MIRROR": f"http://{demo.host}",
+        "UV_PYTHON_INSTALL_DIR": str(sandbox.root / "pythons"),
+    }
+    assert judged(sandbox, "demo-tool", "--managed-python", "--python=3.13", **variables) == (
+        "outage",
+        "unreachable",
+        "connection refused",
+    )
 
 
 def test_nothing_cached_is_an_answer_offline(demo: Index, sandbox: Sandbox) -> None:

@@ -1,11 +1,13 @@
-"""lastgood's materialise command finds the environment that plain uvx runs the tool in: for every form of a target, with any option."""
+"""lastgood's materialise command finds the environment that plain uvx runs the tool in: any form of a target, any option."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,11 @@ from tests.support.sandbox import Sandbox
 from tests.support.wheels import Wheel, demo_dep, demo_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 pytestmark = pytest.mark.contract
+
+Pair = tuple[dict[str, str], lastgood_uv.Result]  # the tool as it sees itself under uvx, and what lastgood found
 
 WHEEL = demo_tool("3.0", extras={"more": ("demo-dep",)})
 # A build backend that needs nothing from an index: it hands out a wheel that lies beside it.
@@ -84,7 +88,9 @@ class World:
         if shutil.which("git") is not None:
             for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"], ["tag", "v3"]):
                 identity = ["-c", "user.name=demo", "-c", "user.email=demo@localhost"]
-                subprocess.run(["git", "-C", project, *identity, *words], check=True, env={"PATH": self.sandbox.env["PATH"], "HOME": str(work)})
+                subprocess.run(
+                    ["git", "-C", project, *identity, *words], check=True, env={"PATH": self.sandbox.env["PATH"], "HOME": str(work)}
+                )
 
     def filled(self, text: str) -> str:
         """Put this world's places into a target."""
@@ -98,6 +104,17 @@ class World:
         assert result.status == 0, result.err
         found: dict[str, str] = result.json()
         return found
+
+    def both_ways(self, asked: Mapping[str, tuple[list[str], str]]) -> dict[str, Pair]:
+        """Ask plain uvx and lastgood for the same options and targets."""
+
+        def pair(question: tuple[list[str], str]) -> Pair:
+            options, text = question
+            return self.plain(options, [text]), self.materialised(options, text)
+
+        self.plain([], ["demo-tool"])  # so that what is asked offline is there
+        with contextlib.chdir(self.sandbox.work), ThreadPoolExecutor(4) as pool:
+            return dict(zip(asked, pool.map(pair, asked.values()), strict=True))
 
     def materialised(self, options: Sequence[str], source: str) -> lastgood_uv.Result:
         """Let lastgood find the environment of a source."""
@@ -154,19 +171,24 @@ FORMS = {
 }
 
 
+@pytest.fixture(scope="module")
+def forms(one_world: World) -> dict[str, Pair]:
+    """Run every form of a target both ways, side by side."""
+    has_git = shutil.which("git") is not None
+    return one_world.both_ways({form: ([], one_world.filled(form)) for form in FORMS if has_git or "git" not in form})
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_a_target_and_its_source_are_the_same_environment(world: World, form: str) -> None:
+def test_a_target_and_its_source_are_the_same_environment(forms: dict[str, Pair], form: str) -> None:
     """`uvx TARGET` runs in the very directory that `uvx --from TARGET` finds."""
-    if "git" in form and shutil.which("git") is None:
+    if form not in forms:
         pytest.skip("git is not installed")
-    text = world.filled(form)
-    tool = world.plain([], [text])
-    found = world.materialised([], text)
+    tool, found = forms[form]
     assert (found.status, found.prefix, tool["version"]) == (0, tool["prefix"], FORMS[form])
 
 
 def test_the_case_of_a_target_names_the_executable(world: World) -> None:
-    """`Demo_Tool` is the package demo-tool, and a command `Demo_Tool` that it does not provide: uvx says so, lastgood leaves it to uvx."""
+    """`Demo_Tool` is the package demo-tool, and a command `Demo_Tool` that it does not provide, as uvx says."""
     plain = world.sandbox.uvx("Demo_Tool")
     assert (plain.status, "Demo_Tool" in plain.err) == (1, True)
     found = world.materialised([], "Demo_Tool")
@@ -207,15 +229,22 @@ OPTIONS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def optioned(one_world: World) -> dict[str, Pair]:
+    """Run the tool with every set of options both ways, side by side."""
+    return one_world.both_ways({" ".join(options): (options, "demo-tool") for options in OPTIONS})
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-def test_options_mean_the_same_to_both(world: World, options: list[str]) -> None:
+def test_options_mean_the_same_to_both(optioned: dict[str, Pair], options: list[str]) -> None:
     """Whatever an option does to the environment, it does to lastgood's command, too."""
-    tool = world.plain(options, ["demo-tool"])
-    found = world.materialised(options, "demo-tool")
+    tool, found = optioned[" ".join(options)]
     assert (found.status, found.prefix) == (0, tool["prefix"])
 
 
-@pytest.mark.parametrize("options", [["--link-mode=copy"], ["--link-mode=symlink"], ["--compile-bytecode"], ["--no-installer-metadata"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [["--link-mode=copy"], ["--link-mode=symlink"], ["--compile-bytecode"], ["--no-installer-metadata"]], ids=" ".join
+)
 def test_how_an_environment_is_written_does_not_choose_another(world: World, options: list[str]) -> None:
     """The options that records are not split by lead to the environment that stands there already."""
     plain = world.materialised([], "demo-tool")

@@ -68,7 +68,9 @@ VALUES = {
 # uv does something else than run a tool as soon as it meets one of these.
 ENDS = {"--help", "--version", "--show-settings", "--generate-shell-completion"}
 SILENT = {*ENDS, "--quiet"}  # no settings are shown
-CANONICAL = {name: (kind, takes, repeats) for name, (canonical, kind, takes, repeats) in request.OPTIONS.items() if name == canonical}
+CANONICAL = {
+    name: (kind, takes, repeats) for name, (canonical, kind, takes, repeats) in request.OPTIONS.items() if name == canonical
+}
 SPELLINGS = {name: canonical for name, (canonical, _, _, _) in request.OPTIONS.items()}
 
 
@@ -97,7 +99,8 @@ def read_even_if_handed_over(words: list[str]) -> Words:
     try:
         return request.parse(words)
     except Handover as error:
-        assert error.words is not None
+        if error.words is None:
+            raise
         return error.words
 
 
@@ -127,37 +130,37 @@ def test_every_option_of_uv_is_in_the_table(oracle: Oracle) -> None:
 
 def test_every_spelling_in_the_table_is_uvs(oracle: Oracle) -> None:
     """Hidden aliases, which no completion shows: uv knows each, and asks for a value exactly where the table says so."""
-    wrong = {}
-    for name, (_, _, takes, _) in request.OPTIONS.items():
-        err = oracle.ask([name]).err
-        if "unexpected argument" in err or ("a value is required for" in err) != takes:
-            wrong[name] = err
+    said = oracle.each(lambda name: oracle.ask([name]).err, request.OPTIONS)
+    wrong = {
+        name: err
+        for name, err in said
+        if "unexpected argument" in err or ("a value is required for" in err) != request.OPTIONS[name][2]
+    }
     assert wrong == {}
 
 
 def test_spellings_of_one_option_are_one_option(oracle: Oracle) -> None:
-    """Aliases and short forms give the same settings as the canonical name, which gives others than no option at all."""
-    wrong = []
-    for name, canonical in SPELLINGS.items():
-        if name == canonical or canonical in SILENT:
-            continue
+    """Aliases and short forms give the same settings as the canonical name."""
+
+    def differs(name: str) -> bool:
+        canonical = SPELLINGS[name]
         value = [VALUES[canonical]] if CANONICAL[canonical][1] else []
-        if oracle.dump([name, *value, "T"]) != dumped(oracle, [canonical, *value, "T"]):
-            wrong.append(name)
-    assert wrong == []
+        return oracle.dump([name, *value, "T"]) != dumped(oracle, [canonical, *value, "T"])
+
+    others = [name for name, canonical in SPELLINGS.items() if name != canonical and canonical not in SILENT]
+    assert [name for name, wrong in oracle.each(differs, others) if wrong] == []
 
 
 def test_an_option_may_stand_twice_exactly_where_the_table_says_so(oracle: Oracle) -> None:
-    """uv refuses a second `--python` and adds up a second `--with`; lastgood hands the first over and keeps the second."""
-    wrong = []
-    for name, (kind, takes, repeats) in CANONICAL.items():
-        if name in ENDS:
-            continue
+    """Of two `--python` uv refuses the second, of two `--with` it takes both; lastgood hands the first over and keeps the other."""
+
+    def is_wrong(name: str) -> bool:
+        kind, takes, repeats = CANONICAL[name]
         once = [f"{name}={VALUES[name]}"] if takes else [name]
         refused = "cannot be used multiple times" in oracle.ask([*once, *once, "T"]).err
-        if refused == repeats or (kind != "hand" and not repeats and read([*once, *once, "T"]) is not None):
-            wrong.append(name)
-    assert wrong == []
+        return refused == repeats or (kind != "hand" and not repeats and read([*once, *once, "T"]) is not None)
+
+    assert [name for name, wrong in oracle.each(is_wrong, CANONICAL.keys() - ENDS) if wrong] == []
 
 
 @pytest.mark.parametrize("name", ["--help", "-h", "--version", "-V"])
@@ -171,14 +174,13 @@ def test_help_and_version_win_over_the_tool(oracle: Oracle, name: str) -> None:
 def test_an_option_outside_of_the_resolving_class_does_not_change_what_is_resolved(oracle: Oracle) -> None:
     """What the table calls access, output, freshness and so on touches no setting that decides what an environment consists of."""
     plain = dumped(oracle, ["T"])
-    wrong = {}
-    for name, (kind, takes, _) in CANONICAL.items():
-        if name in SILENT or name in {"--directory", "--project"}:
-            continue
-        decided = dumped(oracle, [f"{name}={VALUES[name]}" if takes else name, "T"]).decides_otherwise_than(plain)
-        if decided and kind != "resolve":
-            wrong[name] = decided
-    assert wrong == {}
+
+    def decided(name: str) -> set[str]:
+        return dumped(oracle, [f"{name}={VALUES[name]}" if CANONICAL[name][1] else name, "T"]).decides_otherwise_than(plain)
+
+    # where the values of --directory and --project lead, the same files stand: they change no setting, but where others are read
+    names = CANONICAL.keys() - SILENT - {"--directory", "--project"}
+    assert {name: paths for name, paths in oracle.each(decided, names) if paths and CANONICAL[name][0] != "resolve"} == {}
 
 
 # --- the grammar ----------------------------------------------------------------------------------------------------
@@ -309,28 +311,18 @@ def test_a_lone_dash_is_a_value(oracle: Oracle) -> None:
 
 def test_random_command_lines_are_read_alike(oracle: Oracle) -> None:
     """Any mix of options, spellings, glued values and clusters that lastgood accepts says the same to uv, word for word."""
-    dice = random.Random(20261121)
-    wrong, accepted = [], 0
-    for _ in range(120):
-        words = random_words(dice)
-        here, there = read(words), oracle.dump(words)
-        if here is None:
-            continue
+    dice = random.Random(20261121)  # noqa: S311  # the same lines each time
+    lines = [line for line in (random_words(dice) for _ in range(120)) if read(line) is not None]
+
+    def is_wrong(words: list[str]) -> bool:
+        here, there = request.parse(words), oracle.dump(words)
         if there is None:
-            # a combination that only uv knows to be impossible: it will say so, since nothing can have been kept for it
-            wrong += [words] if any(name in SPELLINGS for name in _culprits(oracle, words)) else []
-            continue
-        accepted += 1
-        if [here.target, *here.args] != there.command or oracle.dump(spelled_out(here)) != there:
-            wrong.append(words)
-    assert wrong == [], [oracle.ask(words).err for words in wrong]
-    assert accepted > 60
+            # two options that only uv knows to exclude each other: it will say so, since nothing can have been kept for them
+            return "cannot be used with" not in oracle.ask(words).err
+        return [here.target, *here.args] != there.command or oracle.dump(spelled_out(here)) != there
 
-
-def _culprits(oracle: Oracle, words: list[str]) -> list[str]:
-    """Return the options that uv does not understand; a conflict between two that it does understand is none."""
-    err = oracle.ask(words).err
-    return [] if "cannot be used with" in err else [words[0], err]
+    assert len(lines) > 60
+    assert [words for words, wrong in oracle.each(is_wrong, lines) if wrong] == []
 
 
 def random_words(dice: random.Random) -> list[str]:

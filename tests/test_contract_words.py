@@ -46,7 +46,11 @@ def test_another_host_is_never_blamed(version: str) -> None:
     """The breaker is per host: an outage of the files' host is not laid at the index's door, nor the other way round."""
     outages = [case for case in CASES if case.world == "split" and case.expected[0] == "outage"]
     blamed = {case.name: outage.judge((WORDS / version / f"{case.name}.txt").read_text("utf-8")).host for case in outages}
-    wrong = {case.name: host for case in outages if (host := blamed[case.name]) != _failing_host(case) and not (host == "" and _ends_within(case))}
+    wrong = {
+        case.name: host
+        for case in outages
+        if (host := blamed[case.name]) != _failing_host(case) and not (host == "" and _ends_within(case))
+    }
     assert wrong == {}
 
 

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import time
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,6 +23,7 @@ from tests.support.effects import Effects
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import Wheel, demo_tool
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -223,10 +223,13 @@ def listed(directory: Path) -> list[str]:
 
 def wait_for_group(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> int:
     """Wait until the refresh behind is seen and return its process group; -1 where it was over before it was seen."""
-    return sandbox.wait_for(
-        lambda: group_behind(sandbox, process.pid) or (-1 if process.poll() is not None and not sandbox.processes() else None),
-        "the refresh behind",
-    ) or -1
+    return (
+        sandbox.wait_for(
+            lambda: group_behind(sandbox, process.pid) or (-1 if process.poll() is not None and not sandbox.processes() else None),
+            "the refresh behind",
+        )
+        or -1
+    )
 
 
 @pytest.mark.leaves_processes  # the check of a refresh that was killed ends by itself, but only after its two minutes
@@ -235,7 +238,9 @@ def test_a_staging_directory_is_a_leftover_once_nobody_holds_it(demo: Index, san
     demo.publish(demo_tool("1.0", broken="hang"))
     process = sandbox.popen([lastgood_script(), *DEMO], stdout=subprocess.DEVNULL)
     generations = sandbox.home / "generations"
-    made = sandbox.wait_for(lambda: [name for name in listed(generations) if name.startswith(".staging-")], "the staged environment")
+    made = sandbox.wait_for(
+        lambda: [name for name in listed(generations) if name.startswith(".staging-")], "the staged environment"
+    )
     sandbox.wait_for(lambda: [one for one in sandbox.processes() if "import_module" in one[1]], "its check")
     upkeep.collect(str(sandbox.home), young=0)
     assert listed(generations) == made

@@ -166,6 +166,10 @@ KEPT = {
     "in a directory": line("--directory {work}/below demo-tool"),
     "in a directory, by a relative path": line("--directory below demo-tool"),
     "in a directory with a configuration": line("demo-tool", cwd="{work}/configured"),
+    "in a directory, with the name of another in PWD": line("--directory below demo-tool", PWD="{work}"),
+    "in a directory, with its name in PWD": line("demo-tool", PWD="{work}"),
+    "in a directory by another name of it": line("demo-tool", cwd="{work}/link", PWD="{work}/link"),
+    "in a directory, with nonsense in PWD": line("demo-tool", PWD="nonsense"),
     "of a project": line("--project {work}/configured demo-tool"),
     # what the environment says
     "an index, by a variable": line("demo-tool", UV_INDEX="{other_index}/simple/"),
@@ -187,6 +191,8 @@ KEPT = {
     "a variable that uv does not know": line("demo-tool", UV_NO_SUCH_THING="1"),
     "an environment that is active": line("demo-tool", VIRTUAL_ENV="{work}/venv", PYTHONPATH="{work}/venv"),
     "UV already set": line("demo-tool", UV="{work}/uv"),
+    "no home": line("demo-tool", HOME=None, UV_CACHE_DIR="{cache}", UV_TOOL_DIR="{tmp}/tools"),
+    "variables in lower case, with digits and lines": line("demo-tool", lower="1", A1="2", LINES="a\nb"),
     "no environment to speak of": line("demo-tool", LANG=None, TMPDIR=None, XDG_DATA_HOME=None, XDG_STATE_HOME=None),
     # what the tool gets
     "no arguments": line("demo-tool", ""),
@@ -334,6 +340,7 @@ class World:
             "server": server,
             "work": str(work),
             "tmp": str(sandbox.tmp),
+            "cache": str(sandbox.uv_cache),
             "wheels": str(wheels),
             "project": str(project),
             "repository": str(root / "served" / "project.git"),
@@ -431,6 +438,7 @@ def lay_out_files(work: Path, root: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
     (work / "script").chmod(0o755)
+    (work / "link").symlink_to("below")
     for name, text in (("config-lowest", 'resolution = "lowest"\n'), ("config-bad", "resolution =\n")):
         (root / name / "uv").mkdir(parents=True)
         (root / name / "uv" / "uv.toml").write_text(text, "utf-8")
@@ -598,7 +606,7 @@ def test_a_tool_that_is_asked_for_anew_runs_as_under_uvx(world: World, line: Lin
         assert differences(found, expected, world) == {}, found.err
         assert world.index.requests() != []
         assert complaint(found, world) == complaint(expected, world)
-        assert len(trial.kept()) == 1
+        assert trial.kept() != []
 
 
 @pytest.mark.parametrize("line", HANDED.values(), ids=HANDED)

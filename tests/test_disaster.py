@@ -1,7 +1,7 @@
 """Promise 3, against everything else that happens to files, clocks, disks and processes: a good tool is never lost.
 
-What is damaged is replaced by another file, never written in place: the files of a generation are hard links into uv's cache, and what is
-damaged there no one can mend. Root is made an ordinary user (`support.privileges`) where permissions are the disaster.
+What is damaged is replaced by another file, never written in place: the files of a generation are hard links into uv's
+cache, and what is damaged there no one can mend. Root is made an ordinary user (`support.privileges`) where permissions are the disaster.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,10 +26,10 @@ from tests.support.privileges import NO_MOUNTS, NO_PERMISSIONS, Mounts, as_ordin
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from tests.conftest import SandboxFactory
     from tests.support.index import Index
     from tests.support.sandbox import Result, Sandbox
 
@@ -81,7 +80,20 @@ def made_a_directory(path: Path) -> None:
     path.mkdir()
 
 
-NOBODY_READS = ("RECORD", "REQUESTED", "INSTALLER", "WHEEL", ".pyc", ".bat", ".nu", ".fish", ".ps1", ".xsh", "activate", "activate_this.py")
+NOBODY_READS = (
+    "RECORD",
+    "REQUESTED",
+    "INSTALLER",
+    "WHEEL",
+    ".pyc",
+    ".bat",
+    ".nu",
+    ".fish",
+    ".ps1",
+    ".xsh",
+    "activate",
+    "activate_this.py",
+)
 DAMAGES = (truncated, emptied, zeroed, garbled, deleted, unreadable, made_a_directory)
 
 
@@ -92,6 +104,11 @@ def replace(path: Path, contents: bytes) -> None:
     path.write_bytes(contents)
     path.chmod(found.st_mode & 0o777)
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def set_up(index: Index, *, up: bool) -> None:
+    """Let the index answer, or refuse."""
+    index.start_again() if up else index.stop()
 
 
 class Saved:
@@ -130,13 +147,15 @@ def lived_in(demo: Index, sandbox: Sandbox) -> Saved:
     (record,) = records.identities(str(sandbox.home))
     (sandbox.home / "notices" / record).write_text("a line that waits\n")
     name = demo.host.replace(":", "-")
-    (sandbox.home / "hosts" / name).write_text(f"lastgood breaker 1\nhost {demo.host}\nsince 1000\nuntil 1030\nwait 30\nreason HTTP 503\n")
+    (sandbox.home / "hosts" / name).write_text(
+        f"lastgood breaker 1\nhost {demo.host}\nsince 1000\nuntil 1030\nwait 30\nreason HTTP 503\n"
+    )
     saved = Saved(sandbox)
     assert len(saved.state()) >= 6, saved.state()
     return saved
 
 
-def run(sandbox: Sandbox, env: dict[str, str | None] | None = None) -> Result:
+def run(sandbox: Sandbox, env: Mapping[str, str | None] | None = None) -> Result:
     """Run the demo tool as an ordinary user."""
     sandbox.clear_starts()
     return sandbox.run(as_ordinary_user([lastgood_script(), *DEMO]), env=env)
@@ -146,7 +165,9 @@ def assert_ran(result: Result, sandbox: Sandbox, *versions: str) -> None:
     """The tool ran, once, in one of these versions, with its own status; nothing but one-line notices was said."""
     expected = {f"demo-tool {version}\n" for version in versions}
     assert (result.status, result.out in expected, sandbox.starts()) == (7, True, 1), result
-    noise = [line for line in result.err.splitlines() if not line.startswith(("lastgood: warning: ", "lastgood: hint: ", "Installed "))]
+    noise = [
+        line for line in result.err.splitlines() if not line.startswith(("lastgood: warning: ", "lastgood: hint: ", "Installed "))
+    ]
     assert noise == [], result.err
     assert "internal error" not in result.err, result.err
 
@@ -158,14 +179,16 @@ def assert_ran(result: Result, sandbox: Sandbox, *versions: str) -> None:
 @needs_permissions
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("age", [0.0, HOUR], ids=["fresh", "stale"])
-def test_any_file_of_the_state_is_lost(demo: Index, sandbox: Sandbox, lived_in: Saved, damage: Callable[[Path], None], age: float) -> None:
-    """Whatever happens to a card, record, lock, notice, breaker or the history: the tool runs, with the index down and with it up."""
+def test_any_file_of_the_state_is_lost(
+    demo: Index, sandbox: Sandbox, lived_in: Saved, damage: Callable[[Path], None], age: float
+) -> None:
+    """Whatever happens to a card, record, lock, notice, breaker or the history: the tool runs, index up or down."""
     for name in lived_in.state():
         for index_is_up in (False, True):
             lived_in.put_back()
             let_pass(sandbox.home, age)
             damage(sandbox.home / name)
-            demo.start_again() if index_is_up else demo.stop()
+            set_up(demo, up=index_is_up)
             assert_ran(run(sandbox), sandbox, "2.0")
             sandbox.wait_quiet()
     demo.start_again()
@@ -175,13 +198,13 @@ def test_any_file_of_the_state_is_lost(demo: Index, sandbox: Sandbox, lived_in: 
 @needs_permissions
 @pytest.mark.parametrize("part", ["", "cards", "records", "hosts", "notices", "generations"])
 def test_any_directory_of_the_state_is_lost(demo: Index, sandbox: Sandbox, lived_in: Saved, part: str) -> None:
-    """A directory that is gone, a file, or forbidden: with the index up the tool runs; down, it runs where its environment is there."""
+    """Gone, a file, or forbidden: with the index up the tool runs; with it down, too, where its environment is there."""
     for index_is_up in (False, True):
         for damage in (shutil.rmtree, put_a_file, forbid):
             lived_in.put_back()
             let_pass(sandbox.home, HOUR)
             damage(sandbox.home / part)
-            demo.start_again() if index_is_up else demo.stop()
+            set_up(demo, up=index_is_up)
             result = run(sandbox)
             if part == "" and damage is put_a_file:
                 assert (result.status, result.err.count("\n"), "it is a file" in result.err) == (2, 1, True), result
@@ -190,9 +213,12 @@ def test_any_directory_of_the_state_is_lost(demo: Index, sandbox: Sandbox, lived
             else:
                 assert result.status == 7 or "connection refused" in result.err.lower(), result  # uvx's own words
                 assert "Traceback" not in result.err, result
-            (sandbox.home / part).chmod(0o700) if (sandbox.home / part).exists() else None
+            if (sandbox.home / part).exists():
+                (sandbox.home / part).chmod(0o700)
             sandbox.wait_quiet()
-            (sandbox.home.unlink(), sandbox.home.mkdir()) if sandbox.home.is_file() else sandbox.home.mkdir(exist_ok=True)
+            if sandbox.home.is_file():
+                sandbox.home.unlink()
+            sandbox.home.mkdir(exist_ok=True)
     demo.start_again()
 
 
@@ -210,12 +236,16 @@ def forbid(path: Path) -> None:
 @pytest.mark.slow
 @needs_permissions
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_any_file_of_the_kept_environment_is_damaged(demo: Index, sandbox: Sandbox, lived_in: Saved, damage: Callable[[Path], None]) -> None:
+def test_any_file_of_the_kept_environment_is_damaged(
+    demo: Index, sandbox: Sandbox, lived_in: Saved, damage: Callable[[Path], None]
+) -> None:
     """What lastgood starts it looks at: a damaged program or interpreter is built again, or an older one runs.
 
     The tool's own modules it cannot check in the time of a hot run: there the tool starts, once, and what it says is its own.
     """
-    current = next(name for name in lived_in.files() if name.startswith("generations/demo-tool-2.0") and name.endswith("/bin/demo-tool"))
+    current = next(
+        name for name in lived_in.files() if name.startswith("generations/demo-tool-2.0") and name.endswith("/bin/demo-tool")
+    )
     root = current.removesuffix("/bin/demo-tool")
     for name in [name for name in lived_in.files() if name.startswith(root) and not name.endswith(NOBODY_READS)]:
         for index_is_up in (False, True):
@@ -224,10 +254,14 @@ def test_any_file_of_the_kept_environment_is_damaged(demo: Index, sandbox: Sandb
             if damage in (truncated, emptied, zeroed, garbled) and path.is_symlink():
                 continue  # links have no contents
             damage(path)
-            demo.start_again() if index_is_up else demo.stop()
+            set_up(demo, up=index_is_up)
             result = run(sandbox)
             if name.endswith((".py", ".pyc", "pyvenv.cfg")) or (name == current and damage in (zeroed, unreadable)):
-                assert (sandbox.starts() <= 1, "internal error" in result.err, "fastpath.py" in result.err) == (True, False, False), (name, result)
+                assert (sandbox.starts() <= 1, "internal error" in result.err, "fastpath.py" in result.err) == (
+                    True,
+                    False,
+                    False,
+                ), (name, result)
             else:
                 assert_ran(result, sandbox, *(["2.0"] if index_is_up else ["2.0", "1.0"]))
             sandbox.wait_quiet()
@@ -288,7 +322,16 @@ def test_a_record_of_another_shape_is_set_aside_and_rebuilt(demo: Index, sandbox
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("generations", "none"), ("generations", [5]), ("asked", "soon"), ("current", None), ("hosts", [1]), ("id", "x"), ("last", 3), ("request", [])],
+    [
+        ("generations", "none"),
+        ("generations", [5]),
+        ("asked", "soon"),
+        ("current", None),
+        ("hosts", [1]),
+        ("id", "x"),
+        ("last", 3),
+        ("request", []),
+    ],
     ids=str,
 )
 def test_a_record_with_a_field_of_another_type_is_rebuilt(demo: Index, sandbox: Sandbox, field: str, value: object) -> None:
@@ -338,7 +381,9 @@ def test_a_record_of_a_newer_format_is_left_alone(demo: Index, sandbox: Sandbox,
 @needs_permissions
 @pytest.mark.parametrize("index_is_up", [True, False])
 @pytest.mark.parametrize("age", [0.0, HOUR], ids=["fresh", "stale"])
-def test_a_home_that_may_not_be_written_serves_what_it_keeps(demo: Index, sandbox: Sandbox, age: float, *, index_is_up: bool) -> None:
+def test_a_home_that_may_not_be_written_serves_what_it_keeps(
+    demo: Index, sandbox: Sandbox, age: float, *, index_is_up: bool
+) -> None:
     """Every directory and file of the home is read-only: what is kept runs."""
     assert sandbox.lastgood(*DEMO).status == 7
     sandbox.wait_quiet()
@@ -371,7 +416,9 @@ def test_a_home_on_a_read_only_mount_serves_what_it_keeps(demo: Index, sandbox: 
         for _ in range(2):
             sandbox.clear_starts()
             assert_ran(sandbox.run(there.enter([lastgood_script(), *DEMO])), sandbox, "1.0")
-        other = sandbox.run(there.enter([lastgood_script(), "run", "--from", "demo-tool", *DEMO[1:]]), env={"LASTGOOD_MAX_AGE": "5"})
+        other = sandbox.run(
+            there.enter([lastgood_script(), "run", "--from", "demo-tool", *DEMO[1:]]), env={"LASTGOOD_MAX_AGE": "5"}
+        )
         assert (other.status == 7 or not index_is_up, "Traceback" in other.err) == (True, False), other
         wait_for_mounts_only(sandbox)
 
@@ -470,7 +517,9 @@ def assert_ran_in(sandbox: Sandbox, there: Mounts, command: list[str], env: dict
 
 def wait_for_mounts_only(sandbox: Sandbox) -> None:
     """Wait until nothing goes on behind."""
-    sandbox.wait_for(lambda: not [one for one in sandbox.processes() if "read _ || :" not in one[1]], "the end of what goes on behind")
+    sandbox.wait_for(
+        lambda: not [one for one in sandbox.processes() if "read _ || :" not in one[1]], "the end of what goes on behind"
+    )
 
 
 def test_a_limit_on_the_size_of_files_keeps_the_last_good(demo: Index, sandbox: Sandbox) -> None:
@@ -480,7 +529,9 @@ def test_a_limit_on_the_size_of_files_keeps_the_last_good(demo: Index, sandbox: 
     demo.publish(demo_tool("2.0"))
     for env in ({}, STALE, {**STALE, "LASTGOOD_MODE": "prefer-cache"}):
         # the tool counts its starts in a file, too, so nothing counts here
-        result = sandbox.run(["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", lastgood_script(), *DEMO], env={**env, "DEMO_STARTS": None})
+        result = sandbox.run(
+            ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", lastgood_script(), *DEMO], env={**env, "DEMO_STARTS": None}
+        )
         assert (result.status, result.out, "Traceback" in result.err) == (7, "demo-tool 1.0\n", False), result
         sandbox.wait_quiet()
 
@@ -488,7 +539,9 @@ def test_a_limit_on_the_size_of_files_keeps_the_last_good(demo: Index, sandbox: 
 # --- clocks ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("passes", "said"), [(-HOUR, "at an unknown time"), (YEAR, "365 days ago")], ids=["set back an hour", "a year ahead"])
+@pytest.mark.parametrize(
+    ("passes", "said"), [(-HOUR, "at an unknown time"), (YEAR, "365 days ago")], ids=["set back an hour", "a year ahead"]
+)
 def test_a_wrong_clock_makes_what_is_kept_stale(demo: Index, sandbox: Sandbox, passes: float, said: str) -> None:
     """A record from the future is not fresh for ever, and one of last year still stands in; the index is asked either way."""
     assert sandbox.lastgood(*DEMO).status == 7
@@ -542,7 +595,7 @@ def clock_shifter(sandbox: Sandbox) -> Callable[[int], dict[str, str | None]]:
         pytest.skip("needs a C compiler on Linux: another time is made with LD_PRELOAD")
     library = sandbox.root / "clock.so"
     source = Path(__file__).parent / "support" / "clock.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)  # noqa: S603  # our own source
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)  # our own source
     return lambda hours: {"LD_PRELOAD": str(library), "CLOCK_AHEAD": str(hours * 3600)}
 
 
@@ -646,7 +699,7 @@ def test_gc_never_removes_what_is_current_previous_or_held(demo: Index, sandbox:
     demo.publish(demo_tool("3.0"))
     for _ in range(2):
         upkeep.collect(str(sandbox.home), young=0)
-        assert len(os.listdir(sandbox.home / "generations")) == 2  # noqa: PLR2004
+        assert len(os.listdir(sandbox.home / "generations")) == 2
     demo.stop()
     assert_ran(run(sandbox), sandbox, "1.0")
 
@@ -725,7 +778,9 @@ def leaving(sandbox: Sandbox) -> Interpreter:
 
 
 @pytest.mark.parametrize("age", [0.0, HOUR], ids=["fresh", "stale"])
-def test_the_interpreter_is_gone_and_the_tool_is_built_again(demo: Index, sandbox: Sandbox, leaving: Interpreter, age: float) -> None:
+def test_the_interpreter_is_gone_and_the_tool_is_built_again(
+    demo: Index, sandbox: Sandbox, leaving: Interpreter, age: float
+) -> None:
     """The Python of the kept environment was removed: one line says so, and the environment is made with the one that is left."""
     assert sandbox.lastgood(*DEMO).status == 7
     sandbox.wait_quiet()

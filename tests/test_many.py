@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +12,7 @@ from tests.support.aging import HOUR, let_pass
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,7 +29,9 @@ PATIENT = {"LASTGOOD_PATIENCE": "60"}
 def run_many(sandbox: Sandbox, env: Mapping[str, str | None] | None = None) -> list[tuple[int, bytes, bytes]]:
     """Start 32 runs of the same words at once and return how each ended: status, output, errors."""
     pipe = subprocess.PIPE
-    processes = [sandbox.popen([lastgood_script(), *DEMO], env=env, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL) for _ in range(MANY)]
+    processes = [
+        sandbox.popen([lastgood_script(), *DEMO], env=env, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL) for _ in range(MANY)
+    ]
     ended = []
     for process in processes:
         out, err = process.communicate(timeout=120)
@@ -88,7 +90,9 @@ def test_an_outage_is_found_out_once(demo: Index, sandbox_factory: SandboxFactor
         attempts.append(len(demo.requests()))
         demo.heal()
     assert [(status, out) for status, out, _ in ended] == [(0, b"demo-tool 1.0\n")] * MANY
-    assert [err for _, _, err in ended if not err.startswith(b"lastgood: warning: running `demo-tool` 1.0, last checked 1h ago: ")] == []
+    assert [
+        err for _, _, err in ended if not err.startswith(b"lastgood: warning: running `demo-tool` 1.0, last checked 1h ago: ")
+    ] == []
     assert [err for _, _, err in ended if err.count(b"\n") != 1] == []
     assert (sandbox.starts(), kept(sandbox)) == (MANY + 1, [["1.0"]])
     assert attempts[1] == attempts[0]

@@ -130,9 +130,14 @@ def caught(session):
     assert "E501" in (result.err if silent else result.out)
 
 
-@pytest.mark.parametrize("backend", ["none", "uv", "virtualenv"])
-def test_it_works_inside_and_outside_a_virtual_environment(demo: Index, sandbox: Sandbox, backend: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "env"), [("none", {}), ("uv", {}), ("uv", {"UV_PYTHON": "3"}), ("virtualenv", {"UV_PYTHON": "3"})]
+)
+def test_it_works_inside_and_outside_a_virtual_environment(
+    demo: Index, sandbox: Sandbox, backend: str, env: dict[str, str]
+) -> None:
     """The tool sees the session's environment; the request is the shell's, so one record serves both, and nothing is external."""
+    sandbox.env |= env
     keep(sandbox)
     demo.clear_requests()
     noxfile(
@@ -273,7 +278,7 @@ fail = tool_session("fail", "demo-tool", "--exit", "7", default=False)
 """,
     )
     listing = nox(sandbox, "--list")
-    assert "* lint [style] -> Run `demo-tool --version --echo .` through lastgood.\n- fail -> Run " in listing.out
+    assert " -> Run `demo-tool --version --echo .` through lastgood.\n- fail -> Run " in listing.out
     result = nox(sandbox, "-t", "style", "--", "--fix")
     assert (result.status, result.out.endswith("demo-tool 1.0\n.\n--fix\n")) == (0, True), result
     result = nox(sandbox, "-s", "fail")

@@ -432,7 +432,7 @@ def test_refused_credentials_are_an_answer_with_a_hint(demo: Index, sandbox: San
     plain = sandbox.uvx("demo-tool", *WORDS)
     hint = (
         f"hint: `{demo.host}` refused the credentials ({code}), which is an answer; `demo-tool` 1.0 is kept: "
-        'add "auth" to `fallback-on` in [tool.lastgood], or run with `--prefer-offline`'
+        'set `fallback-on = ["unreachable", "server-error", "not-an-index", "auth"]` in [tool.lastgood], or run with `--prefer-offline`'
     )
     for words in ((), ("--refresh",)):
         result = demo_run(sandbox, *words)

@@ -241,7 +241,7 @@ def test_a_signal_reaches_a_tool_that_handles_it(way: Way, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "USR1"])
 def test_a_signal_ends_a_tool_that_does_not(own_way: Way, name: str) -> None:
-    """It hits the tool itself, at any moment, and nothing is left; uvx can die before it is ready to forward, and leave its tool."""
+    """It hits the tool itself at any moment, and nothing is left; uvx may die before it can forward, and leave its tool."""
     number = signal.Signals["SIG" + name]
     process = own_way.popen("--from", "demo-tool", "sh", "-c", 'echo "$$" > "$0"; exec sleep 60', "{ready}")
     own_way.sandbox.wait_for(own_way.ready.exists, "the tool to be ready")

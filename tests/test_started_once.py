@@ -367,9 +367,7 @@ def test_a_failing_tool_starts_once_or_not_at_all(demo: Index, sandbox: Sandbox,
 
 @pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "INT", "PIPE"])
 @pytest.mark.parametrize("prepare", [nothing_kept, fresh, stale_and_unchanged, an_outage])
-def test_a_tool_that_dies_is_not_started_again(
-    demo: Index, sandbox: Sandbox, prepare: Preparation, name: str
-) -> None:
+def test_a_tool_that_dies_is_not_started_again(demo: Index, sandbox: Sandbox, prepare: Preparation, name: str) -> None:
     """Death by a signal is the tool's own end."""
     found = prepare(demo, sandbox)
     sandbox.clear_starts()

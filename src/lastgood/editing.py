@@ -30,7 +30,7 @@ _ANY = "*"
 
 
 class Wanted:
-    """What one tool of the table is to say: its name, and the keys that were given (`version`, `from`, `extras`, `with`, `python`)."""
+    """What a tool's entry is to say: its `name`, and the keys that were given (version, from, extras, with, python)."""
 
     __slots__ = ("keys", "name")
 
@@ -91,7 +91,9 @@ def _target(text: str, where: str) -> "request.Target":
     except request.Handover as refusal:
         raise UsageError(f"invalid `{where}` `{text}`: {refusal.reason}") from refusal
     if found.latest:
-        raise UsageError(f"`{text}` names no version that a table can hold", f"leave `@latest` out: `{found.command}` takes what is new")
+        raise UsageError(
+            f"`{text}` names no version that a table can hold", f"leave `@latest` out: `{found.command}` takes what is new"
+        )
     return found
 
 

@@ -182,7 +182,7 @@ def _clone(source: str, place: str, root: str) -> None:
 def _fill(source: str, place: str, root: str) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
-            if entry.name in _LEFT_OUT:
+            if entry.name in _LEFT_OUT and source + "/" == root:  # deeper, a file of that name is a package's own
                 continue
             target = f"{place}/{entry.name}"
             if entry.is_symlink():

@@ -6,7 +6,7 @@
 
 Ids, types, stages and arguments are those of the tools' own hooks, so that a user changes `repo` and `rev` and nothing else. No
 versions: `[tool.lastgood.tools]` of the repository decides. Left out is what fetches more when it is installed or run
-(`actionlint`). Other than upstream: `ty` is started by itself and not through `uv check`; `doc8` by its command; `deptry` needs no
+(`actionlint`). Other than upstream: `ty` is started by itself and not by `uv check`; `doc8` by its command; `deptry` needs no
 `language: system`; extras and packages of another name than their command stand after `--from`.
 """
 
@@ -25,6 +25,8 @@ _PYTHON = ("python", "pyi")
 _PYTHON_AND_NOTEBOOKS = ("python", "pyi", "jupyter")
 _ON_FILES = ("pre-commit", "pre-merge-commit", "pre-push", "manual")
 _BEFORE_IT_IS_SHARED = ("pre-commit", "pre-push", "manual")
+# A type checker that follows VIRTUAL_ENV would look for the project's imports beside lastgood, not in the project's .venv.
+_WITHOUT_OUR_ENVIRONMENT = "env -u VIRTUAL_ENV "
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -_./=<>$")
 
 
@@ -51,7 +53,8 @@ class Hook:
     def words(self) -> "list[str]":
         """The words after `lastgood run`, arguments left out; none where the hook runs no tool."""
         words = shlex.split(self.entry)
-        return words[2:] if words[:2] == _RUN else []
+        start = words.index("lastgood")
+        return words[start + 2 :] if words[start : start + 2] == _RUN else []
 
     def facts(self) -> "dict[str, object]":
         """What the manifest says of the hook, in its order; what pre-commit assumes anyway is left out."""
@@ -234,7 +237,7 @@ HOOKS = (
     # astral-sh/ty-pre-commit
     Hook(
         "ty",
-        "lastgood run ty check",
+        _WITHOUT_OUR_ENVIRONMENT + "lastgood run ty check",
         types_or=_PYTHON_AND_NOTEBOOKS,
         require_serial=True,
         pass_filenames=False,

@@ -3,7 +3,7 @@
 A half-upgraded install or a bug must not keep a tool from starting.
 """
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # `signal` imports enum: 4 ms
 import os
 import sys
 

@@ -7,6 +7,8 @@ warnings yellow, errors red, hints cyan, and NO_COLOR > FORCE_COLOR > whether st
 import os
 import time
 
+from lastgood import settings
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +23,7 @@ _STEPS = ((86400.0, "days", " day"), (3600.0, "h", ""), (60.0, "m", ""))
 
 def say(level: str, text: str, environ: "Mapping[str, str]") -> None:
     """Write one line to standard error: level "error", "warning", "hint", or "" for plain news."""
-    if level != "error" and environ.get("LASTGOOD_QUIET", "").lower() not in ("", "0", "false", "no", "off"):
+    if level != "error" and settings.quiet(environ):
         return
     label = f"{level}:" if level else ""
     if label and _coloured(environ):
@@ -133,7 +135,8 @@ def no_answer(host: str, reason: str) -> str:
 def auth(tool: str, version: str, host: str, reason: str) -> str:
     """The hint after refused credentials."""
     what = f"{_who(host)} refused the credentials ({reason.removeprefix('HTTP ')}), which is an answer; `{tool}` {version} is kept"
-    return f'{what}: add "auth" to `fallback-on` in [tool.lastgood], or run with `--prefer-offline`'
+    listed = ", ".join(f'"{word}"' for word in (*settings.DEFAULT_FALLBACK, "auth"))
+    return f"{what}: set `fallback-on = [{listed}]` in [tool.lastgood], or run with `--prefer-offline`"
 
 
 def _who(host: str) -> str:

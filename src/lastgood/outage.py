@@ -189,9 +189,13 @@ def addresses(text: str) -> "list[str]":
 
 
 def suspects(text: str) -> "list[str]":
-    """Every http address in uv's log, those first that its error is about: a tool with many dependencies has many addresses."""
+    """Every http address in uv's log (-v), those of the package first that its error is about, and of those the last first.
+
+    A tool with many dependencies has many addresses, and uv asks for many at once: the last one need not be the one that failed.
+    """
     error = text[max(text.rfind("\nerror:"), text.rfind("×"), 0) :].lower().replace("_", "-")
-    return sorted(addresses(text), key=lambda url: _first_mention(_project_of(url), error))
+    latest_first = sorted(addresses(text), key=text.rfind, reverse=True)
+    return sorted(latest_first, key=lambda url: _first_mention(_project_of(url), error))
 
 
 def _project_of(url: str) -> str:

@@ -211,7 +211,7 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             return result, None
         finding = name_failure(job, result)
         if "-v" in extra:
-            finding.urls = _latest_first(result.errors.text)
+            finding.urls = outage.suspects(result.errors.text)
         again = _second_try(job, finding) if told is None and not job.offline else []
         if not again:
             # what -v adds is for lastgood, not for people
@@ -260,11 +260,6 @@ def _second_try(job: Job, finding: "Finding") -> "list[str]":
     return []
 
 
-def _latest_first(words: str) -> "list[str]":
-    """The addresses in what uv said with -v, by when it last spoke of them: the one that failed comes early."""
-    return sorted(outage.addresses(words), key=words.rfind, reverse=True)
-
-
 def _settled(job: Job, finding: "Finding") -> "Finding":
     """A suspect judged by asking the addresses that uv named, once, briefly."""
     if finding.verdict != outage.SUSPECT or job.offline:
@@ -289,8 +284,9 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
         for host in _hosts_of(job, finding):
             breaker.trip(job.home, host, finding.reason, time.time())
     job.tell(outcome)
-    with contextlib.suppress(OSError):  # a home that cannot be written changes nothing about what uv said
-        write_record(job, outcome, None)
+    if not job.offline:  # what uv's cache lacks is no answer of the index: whoever waits for the lock must not take it for one
+        with contextlib.suppress(OSError):  # a home that cannot be written changes nothing about what uv said
+            write_record(job, outcome, None)
     return outcome
 
 
@@ -338,7 +334,7 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
     if not job.request.command:
         job.request.command = job.request.tool = generations.direct_name(environment)
     if not staged:
-        outcome = Outcome(UNCHANGED, version=version)
+        outcome = Outcome(UNCHANGED, _why_refused(job, environment, version), version=version)
         current = job.record.generation() if job.record is not None else None
         if current is not None and current.digest == environment.digest:
             current.source, current.uv = environment.root, result.uv
@@ -356,6 +352,12 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
     outcome = Outcome(NEW, version=version)
     write_record(job, outcome, kept)
     return outcome
+
+
+def _why_refused(job: Job, environment: generations.Environment, version: str) -> str:
+    """Why a check refused what was resolved, at an earlier refresh; "" where none did."""
+    refused = job.record.refuses(environment.digest, version) if job.record is not None else None
+    return str(refused["error"]) if refused is not None and refused["by"] == "check" else ""
 
 
 def describe(result: uv.Result, environment: generations.Environment, place: str, version: str) -> "Generation":
@@ -380,15 +382,23 @@ def describe(result: uv.Result, environment: generations.Environment, place: str
 def check(job: Job, place: str, kept: "Generation") -> None:
     """The command is there and what it imports imports; enters it into `kept`. Raises Refused.
 
-    A command that the environment does not provide is not a broken release: uvx says so better.
+    A command that the environment does not provide is not a broken release, uvx says so better; unless what runs has it.
     """
     request = job.request
     found = generations.command(place, request.command, searched=request.searched)
+    if (found is None or found.launch == "search") and _is_provided(job, request.command):
+        raise generations.Refused(f"it does not provide `{request.command}` any more")
     if found is None:
         return
     generations.check(place, found, request.check, job.environ, lambda: beat(job))
     size = os.stat(f"{place}/{found.file}").st_size if found.file else 0
     kept.commands[request.command] = (found.launch, found.file, size)
+
+
+def _is_provided(job: Job, command: str) -> bool:
+    """Whether what runs provides `command` itself."""
+    current = job.record.generation() if job.record is not None else None
+    return current is not None and current.commands.get(command, ("search",))[0] != "search"
 
 
 def retain(job: Job, staged: "list[str]", kept: "Generation") -> None:

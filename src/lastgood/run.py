@@ -89,7 +89,7 @@ def _stale(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> int:
         if not surroundings.unchanged(card.stamps):  # check again: another process refreshed before the lock was free
             for claim in claims:
                 claim.release()
-            return _after(scene, card, behind.Told(refresh.NEW))
+            return _Run(scene).go()
         listener = behind.start(lambda speaker: _work(job, speaker), claims)
     except locks.Busy:
         if down is not None:  # half-open: one process tries, the others run
@@ -415,6 +415,8 @@ class _Run:
         """Run what a foreground refresh came to."""
         if outcome.kind == refresh.NEW and self.record is not None:
             self._tidy_behind(self.record.current)
+        if outcome.good and outcome.reason and mode == "strict-latest":
+            return self._refused(outcome, mode)  # an earlier refresh found out
         if outcome.good:
             self._make_card()
             return self._launch(self.card) if self.card is not None else self._plain()

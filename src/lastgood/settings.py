@@ -46,7 +46,7 @@ SETTINGS = (
     Setting("patience", "duration", "3s", "how long a run waits for the index while something good is kept"),
     Setting("stale-max", "duration", "inf", "how old a last known good may be and still stand in"),
     Setting("fallback-on", "classes", ",".join(DEFAULT_FALLBACK), "which failures of the index the last known good stands in for"),
-    Setting("cooldown", "words", "", "ignore releases younger than this (passed to uv as --exclude-newer)"),
+    Setting("cooldown", "duration or date", "", "ignore releases younger than this (passed to uv as `--exclude-newer`)"),
     Setting("home", "path", "", "where records and retained environments live", flag=False, file=False),
     Setting("uv", "path", "", "the uv to use", flag=False, file=False),
     Setting("quiet", "switch", "", "drop warnings and hints; errors stay", flag=False, file=False),

@@ -14,7 +14,9 @@ In every environment a command may call `lastgood` without `allowlist_externals`
 
 import glob
 import os
+import shlex
 import shutil
+import stat
 import sys
 from pathlib import Path
 
@@ -29,11 +31,11 @@ from lastgood import callsites, request, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from typing import Any
 
     from tox.config.sets import EnvConfigSet
-    from tox.config.types import Command
-    from tox.execute.api import Execute
+    from tox.execute.api import Execute, Outcome
     from tox.session.state import State
     from tox.tox_env.api import ToxEnv
     from tox.tox_env.package import Package
@@ -53,7 +55,6 @@ PASSED = (
 """What lastgood and uv read beside what tox passes on its own: without these a tool would be another request than in a shell."""
 _PASSED_WITHOUT_PYTHON = ("CONDA_DEFAULT_ENV", "CONDA_PREFIX", "PYENV_ROOT", "PYENV_VERSION")
 """What decides which Python uvx picks; an environment with a Python of its own must not see it."""
-_COMMANDS = ("commands_pre", "commands", "commands_post")
 _NAME = "lastgood"
 
 
@@ -116,12 +117,26 @@ class LastgoodEnv(RunToxEnv):
 
     def _setup_env(self) -> None:
         super()._setup_env()
-        tools = list(self.tools.values())
+        tools = self.tools.values()
         if self.options.no_test and not _is_skipping(self):
             place: Path = self.conf["change_dir"]
             place.mkdir(parents=True, exist_ok=True)  # as tox itself does before it runs commands there
             words = [*callsites.program(), "warm", *tools]
             self.execute(words, StdinSource.OFF, show=True, cwd=place, run_id="warm").assert_success()
+
+    def execute(self, cmd: "Sequence[Path | str]", *args: "Any", **options: "Any") -> "Outcome":
+        """Run a command as tox does; where its first word is one of the tools, lastgood runs it."""
+        return super().execute(self._in_full(list(cmd)), *args, **options)
+
+    def _in_full(self, cmd: "list[Path | str]") -> "list[Path | str]":
+        word, tools = str(cmd[0]), self.tools
+        if word in tools:
+            offline = ["--offline"] if _is_skipping(self) else []
+            return [*callsites.program(), "run", *offline, tools[word], *cmd[1:]]
+        if "/" not in word and shutil.which(word, path=self.environment_variables["PATH"]) is None:
+            hint = settings.suggestion(word, tuple(tools)) or "; add it to `tools`"
+            raise Fail(f"{self.where}: `{word}` is neither one of its `tools` nor on PATH{hint}")
+        return cmd
 
     def _default_pass_env(self) -> list[str]:
         return [*super()._default_pass_env(), *_PASSED_WITHOUT_PYTHON]
@@ -193,38 +208,24 @@ def _extend(env_conf: "EnvConfigSet", key: str, more: tuple[str, ...]) -> None:
 
 @impl
 def tox_before_run_commands(tox_env: "ToxEnv") -> None:
-    """Give the bare words of commands their programs, and put the network out of reach where tox is to install nothing."""
-    if _is_skipping(tox_env):
-        tox_env.conf["set_env"].update({settings.BY_NAME["mode"].env: "strict-cache"})
-    programs = _programs(tox_env)
-    for command in _commands(tox_env):
-        command.args[:1] = programs.get(command.args[0], command.args[:1])
-
-
-def _programs(tox_env: "ToxEnv") -> "dict[str, list[str]]":
-    """The words that a command's first word stands for."""
+    """Let commands, and what they start, find `lastgood`; put the network out of its reach where tox is to install nothing."""
+    variables = {settings.BY_NAME["mode"].env: "strict-cache"} if _is_skipping(tox_env) else {}
     path = tox_env.environment_variables["PATH"]
-    found: dict[str, list[str]] = {}
     if shutil.which(_NAME, path=path) is None:  # tox from `uv tool` or pipx: what came with it is not on PATH
-        found[_NAME] = callsites.program()
-    if not isinstance(tox_env, LastgoodEnv):
-        return found
-    offline = ["--offline"] if _is_skipping(tox_env) else []
-    tools = tox_env.tools
-    found.update({name: [*callsites.program(), "run", *offline, source] for name, source in tools.items()})
-    for command in _commands(tox_env):
-        word = command.args[0]
-        if word not in found and "/" not in word and shutil.which(word, path=path) is None:
-            hint = settings.suggestion(word, tuple(tools)) or "; add it to `tools`"
-            raise Fail(f"{tox_env.where}: `{word}` is neither one of its `tools` nor on PATH{hint}")
-    return found
+        variables["PATH"] = f"{path}{os.pathsep}{_directory_of_its_own(tox_env)}"
+    tox_env.conf["set_env"].update(variables)
 
 
-def _commands(tox_env: "ToxEnv") -> "Iterator[Command]":
-    for key in _COMMANDS:
-        yield from tox_env.conf[key]
+def _directory_of_its_own(tox_env: "ToxEnv") -> Path:
+    """A directory with nothing in it but `lastgood`: the one where it is installed holds tox and all that tox needs."""
+    directory: Path = tox_env.conf["env_tmp_dir"] / f".{_NAME}"
+    directory.mkdir(parents=True, exist_ok=True)
+    launcher = directory / _NAME
+    launcher.write_text(f'#!/bin/sh\nexec {shlex.join(callsites.program())} "$@"\n', "utf-8")
+    launcher.chmod(stat.S_IRWXU)
+    return directory
 
 
 def _is_skipping(tox_env: "ToxEnv") -> bool:
-    """Whether tox was told `--skip-env-install` (which older ones do not know)."""
+    """Whether tox was told `--skip-env-install`, which not each of its commands knows."""
     return bool(getattr(tox_env.options, "skip_env_install", False))

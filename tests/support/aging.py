@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lastgood import card as cards
 from lastgood import record as records
 from lastgood import surroundings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -12,8 +12,9 @@ has come. Nothing of lastgood is replaced.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Who = Literal["behind", "foreground"]
 
-_HOOK = '''\
+_HOOK = """\
 import os
 import sys
 
@@ -31,7 +32,8 @@ def install():
     root = os.path.dirname(os.path.dirname(log)) + "/"
     main = os.getpid()
     state = {"count": 0, "within": False}
-    changes = ("os.rename", "os.mkdir", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.utime", "os.posix_spawn", "os.truncate")
+    names = ("rename", "mkdir", "link", "symlink", "remove", "rmdir", "utime", "posix_spawn", "truncate")
+    changes = ["os." + name for name in names]
 
     def hook(event, arguments):
         if event == "open":
@@ -55,7 +57,7 @@ def install():
 
 if os.environ.get("KILL_LOG") and sys.orig_argv[1:2] and os.path.basename(sys.orig_argv[1]) == "lastgood":
     install()
-'''
+"""
 
 
 class Effects:

@@ -155,7 +155,7 @@ class Matrix:
         """Let uv run into each case and return its words by the case's name; `as_is` with the addresses of this run."""
         with ThreadPoolExecutor(8) as pool:
             prepared = [(case, self._prepare(case)) for case in cases]
-            said = pool.map(lambda pair: (pair[0].name, self._words(*pair, options)), prepared)
+            said = pool.map(lambda pair: (pair[0].name, self._words(pair[0], pair[1], options)), prepared)
             return {name: words if as_is else self._with_fixed_addresses(words) for name, words in said}
 
     def _prepare(self, case: Case) -> dict[str, str]:
@@ -237,7 +237,11 @@ class Matrix:
     def _with_fixed_addresses(self, words: str) -> str:
         """Replace ports, directories and durations: the same words for the same failure, on any machine, at any time."""
         for index in self._indexes.values():
-            for host, fixed in ((index.host, "127.0.0.1:8001"), (index.files_host, "127.0.0.1:8002"), (index.portal_host, "localhost:8003")):
+            for host, fixed in (
+                (index.host, "127.0.0.1:8001"),
+                (index.files_host, "127.0.0.1:8002"),
+                (index.portal_host, "localhost:8003"),
+            ):
                 words = words.replace(host, fixed)
         words = words.replace(os.path.realpath(self._directory), "/directory")
         words = re.sub(r"127\.0\.0\.1:\d{5}", "127.0.0.1:8009", words)
@@ -253,6 +257,10 @@ def _demand_login(listener: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.settimeout(10)
             connection.recv(65536)
-            connection.sendall(
-                b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            head = (
+                b"HTTP/1.1 407 Proxy Authentication Required",
+                b"Proxy-Authenticate: Basic",
+                b"Content-Length: 0",
+                b"Connection: close",
             )
+            connection.sendall(b"\r\n".join([*head, b"", b""]))

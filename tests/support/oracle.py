@@ -13,23 +13,34 @@ Two command lines are the same request exactly if their dumps are.
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tests.support.sandbox import Result, Sandbox
 
+T = TypeVar("T")
+A = TypeVar("A")
 _CLOCK = re.compile(r"tv_n?sec: \d+")
 _DESCRIPTION = re.compile(r" -d '(?:[^'\\]|\\.)*'", re.DOTALL)
 _STRING = re.compile(r'^\s*"(.*)",$')
-# How an environment is written, how the index is reached, how fresh, how fast, where, and what is said meanwhile: none of it decides
-# which distributions an environment consists of.
+# How an environment is written, how the index is reached, how fresh, how fast, where, and what is said meanwhile: none of it
+# decides which distributions an environment consists of.
 HARMLESS = {
     "writing": {"link_mode", "compile_bytecode", "installer_metadata"},
-    "access": {"keyring_provider", "allow_insecure_host", "system_certs", "custom_certificates", "http_proxy", "https_proxy", "no_proxy"},
+    "access": {
+        "keyring_provider",
+        "allow_insecure_host",
+        "system_certs",
+        "custom_certificates",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+    },
     "way": {"metadata_range_request", "python_downloads", "install_mirrors"},
     "freshness": {"refresh", "upgrade", "reinstall", "connectivity", "offline", "no_cache"},
     "time": {"read_timeout", "connect_timeout", "retries", "concurrency"},
@@ -96,10 +107,16 @@ class Oracle:
         result = self.ask(words, env)
         return Dump(_CLOCK.sub("", result.out)) if result.status == 0 and result.out.startswith("GlobalSettings") else None
 
+    def each(self, question: Callable[[T], A], things: Iterable[T]) -> list[tuple[T, A]]:
+        """Ask about many things side by side; each with its answer, in their order."""
+        things = list(things)
+        with ThreadPoolExecutor(4) as pool:
+            return list(zip(things, pool.map(question, things), strict=True))
+
     def completions(self) -> dict[str, bool]:
         """Return every option that uv offers to a shell, hidden ones too, and whether it takes a value."""
         out = _DESCRIPTION.sub("", self._sandbox.uvx("--generate-shell-completion", "fish").out)
-        found = {}
+        found: dict[str, bool] = {}
         for line in out.splitlines():
             if not line.startswith("complete -c uvx "):
                 continue

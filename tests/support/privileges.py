@@ -14,8 +14,8 @@ import os
 import shutil
 import subprocess
 from functools import cache
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
@@ -37,7 +37,7 @@ def permissions_count() -> bool:
     """Return whether `as_ordinary_user` keeps its promise on this machine."""
     if os.geteuid() != 0:
         return True
-    return shutil.which("setpriv") is not None and subprocess.run(["setpriv", _DROPPED, "true"], check=False).returncode == 0  # noqa: S603, S607
+    return shutil.which("setpriv") is not None and subprocess.run(["setpriv", _DROPPED, "true"], check=False).returncode == 0
 
 
 @cache
@@ -46,7 +46,7 @@ def mounts_allowed() -> bool:
     if os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("nsenter") is None:
         return False
     command = ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]
-    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0  # noqa: S603
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Mounts:

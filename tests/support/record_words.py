@@ -1,8 +1,9 @@
 """Record the words of several versions of uv for every failure: `python -m tests.support.record_words [VERSION…]`.
 
-Each version is installed from the configured package index into a temporary directory, runs into every case of `fault_matrix`, and
-what it says is written to `tests/fixtures/words/<version>/<case>.txt`. The texts are committed, so that `outage.judge` is proven for
-versions that are installed nowhere. Not part of any test: run it when a version or a case is added, and read the difference.
+Each version is installed from the configured package index into a temporary directory and runs into every case of
+`fault_matrix`; what it says is written to `tests/fixtures/words/<version>/<case>.txt`. The texts are committed, so that
+`outage.judge` is proven for versions that are installed nowhere. Not part of any test: run it when a version or a case is added,
+and read the difference.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def record(version: str, directory: Path) -> None:
 
 def install(version: str, target: Path) -> Path:
     """Install one version of uv and return its binary."""
-    subprocess.run([uv_binary(), "pip", "install", "--quiet", "--target", target, f"uv=={version}"], check=True)  # noqa: S603
+    subprocess.run([uv_binary(), "pip", "install", "--quiet", "--target", target, f"uv=={version}"], check=True)
     return target / "bin" / "uv"
 
 

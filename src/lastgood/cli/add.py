@@ -23,8 +23,12 @@ ABOUT = """\
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
     """Declare the words of this verb."""
-    parser.add_argument("tool", nargs="+", metavar="TOOL", help="A tool and the versions to allow: `ruff`, `ruff>=0.17`, `mypy[reports]`")
-    parser.add_argument("--from", dest="package", default="", metavar="PACKAGE", help="The package or address that provides the tool")
+    parser.add_argument(
+        "tool", nargs="+", metavar="TOOL", help="A tool and the versions to allow: `ruff`, `ruff>=0.17`, `mypy[reports]`"
+    )
+    parser.add_argument(
+        "--from", dest="package", default="", metavar="PACKAGE", help="The package or address that provides the tool"
+    )
     parser.add_argument("--with", dest="also", action="append", default=[], metavar="PACKAGE", help="A package to have beside it")
     parser.add_argument("--python", default="", metavar="PYTHON", help="The Python to run it with")
 

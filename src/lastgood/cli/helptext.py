@@ -1,4 +1,4 @@
-"""Help in the manner of uv: what it is, usage, commands and options in groups, the variable behind each. Derived from the tables."""
+"""Help in the manner of uv: what it is, usage, commands and options in groups, the variables behind them; from the tables."""
 
 import argparse
 import importlib

@@ -13,7 +13,31 @@ if TYPE_CHECKING:
 
 def console() -> Console:
     """A console on standard output: colours where NO_COLOR, FORCE_COLOR and the terminal allow them."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    return _Console(file=sys.stdout, highlight=False, soft_wrap=False)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let `app` end as for any other reader that has seen enough, with colours or without."""
+        raise BrokenPipeError
+
+
+def row(cells: "Sequence[str]", widths: "Sequence[int]", style: str = "") -> None:
+    """Print one row whose last cell has no width of its own: it wraps on a terminal, below itself; elsewhere it is one line.
+
+    `style` is that of the first cell.
+    """
+    out = console()
+    if not out.is_terminal:
+        fixed = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+        sys.stdout.write("  ".join([*fixed, cells[-1]]).rstrip() + "\n")
+        return
+    shown = Table.grid(padding=(0, 2, 0, 0))
+    for width in widths:
+        shown.add_column(width=width, no_wrap=True)
+    shown.add_column(overflow="fold")
+    shown.add_row(Text(cells[0], style=style), *(Text(cell) for cell in cells[1:]))
+    out.print(shown)
 
 
 def table(

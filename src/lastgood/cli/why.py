@@ -53,8 +53,8 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     _explain(scene, made, record)
     try:
         found = uv.find(environ)
-        call = [*found.uvx, *made.options, "--from=" + made.source, "--", "…"]
-        out(f"uv         {request.without_credentials(shlex.join(call))}  (found: {found.found})\n")
+        call = [*found.uvx, *made.options, "--from=" + made.source]
+        out(f"uv         {request.without_credentials(shlex.join(call))} -- …  (found: {found.found})\n")
     except NoUvError as error:
         out(f"uv         {error.message}\n")
     return 0

@@ -1,0 +1,350 @@
+r"""`lastgood completion`: what a shell needs to complete the words of lastgood.
+
+Generated from the tables that the commands themselves are made of: a verb or an option that exists is completed, and nothing else.
+The names of tools are asked for while the user types, by `lastgood completion --tools`, which reads the names of files.
+"""
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+
+from lastgood import paths, project, request, settings, surroundings
+from lastgood import record as records
+from lastgood.errors import Damage, LastgoodError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SHELLS = ("bash", "zsh", "fish")
+TOOLS, FILES, DIRECTORIES = "tools", "files", "directories"
+ABOUT = """\
+  bash   eval "$(lastgood completion bash)"       in ~/.bashrc
+  zsh    eval "$(lastgood completion zsh)"        in ~/.zshrc, after compinit
+  fish   lastgood completion fish | source        in ~/.config/fish/config.fish"""
+_KINDS = {"TOOL": TOOLS, "WORDS": TOOLS, "FILE": FILES, "DIR": DIRECTORIES}
+_LIKE_RUN = ("run", "why")
+"""Verbs whose words after the tool are the tool's."""
+_MOST_READ = 200
+"""How many records are opened for the name of their tool; beyond that, file names tell it well enough."""
+
+
+class Option:
+    """One option: its spellings, what it is for, whether a value follows, and the values that are known."""
+
+    __slots__ = ("choices", "help", "names", "takes_value")
+
+    def __init__(self, names: "Iterable[str]", text: str, *, takes_value: bool, choices: "Iterable[str]" = ()) -> None:
+        self.names = tuple(names)
+        self.help = text
+        self.takes_value = takes_value
+        self.choices = tuple(choices)
+
+
+class Verb:
+    """One command: its options, and what its words are: one of TOOLS, FILES, DIRECTORIES, or the `words` themselves."""
+
+    __slots__ = ("kind", "name", "options", "summary", "words")
+
+    def __init__(self, name: str, summary: str) -> None:
+        self.name = name
+        self.summary = summary
+        self.options: list[Option] = []
+        self.kind = ""
+        self.words: tuple[str, ...] = ()
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this verb."""
+    parser.add_argument("shell", nargs="?", choices=SHELLS, metavar="SHELL", help="`bash`, `zsh` or `fish`")
+    parser.add_argument("--tools", action="store_true", help=argparse.SUPPRESS)
+
+
+def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
+    """Print the script of a shell, or the names of tools."""
+    if given.tools:
+        sys.stdout.write("".join(f"{name}\n" for name in tool_names(environ)))
+        return 0
+    if given.shell is None:
+        raise UsageError(f"missing `SHELL`: expected {settings.alternatives(SHELLS)}")
+    sys.stdout.write({"bash": bash, "zsh": zsh, "fish": fish}[given.shell](verbs()))
+    return 0
+
+
+def tool_names(environ: "dict[str, str]") -> "list[str]":
+    """The tools that are kept and those of the tools table here, sorted; no record is read where there are very many."""
+    home = paths.home(environ)
+    first: dict[str, str] = {}
+    for identity in records.identities(home):
+        first.setdefault(identity.rsplit("-", 2)[0], identity)
+    names = {_tool(home, identity, slug) if len(first) <= _MOST_READ else slug for slug, identity in first.items()}
+    with contextlib.suppress(LastgoodError, OSError):  # a broken configuration is `run`'s to complain about
+        cwd = os.getcwd()
+        names.update(project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd).tools)
+    return sorted(name for name in names if paths.plain(name.lower()))
+
+
+def _tool(home: str, identity: str, otherwise: str) -> str:
+    try:
+        found = records.load(home, identity)
+    except (Damage, records.NewerFormat, OSError):
+        return otherwise
+    return found.tool if found is not None else otherwise
+
+
+# --- the tables -----------------------------------------------------------------------------------------------------
+
+
+def verbs() -> "list[Verb]":
+    """Every command with its words, from the tables."""
+    from lastgood.cli import app
+
+    return [_verb(name, summary) for name, summary in app.VERBS.items()]
+
+
+def _verb(name: str, summary: str) -> Verb:
+    made = Verb(name, summary)
+    if name in _LIKE_RUN:
+        made.options, made.kind = _run_options(), TOOLS
+    else:
+        parser = argparse.ArgumentParser(add_help=False)
+        importlib.import_module(f"lastgood.cli.{name}").arguments(parser)
+        for action in parser._actions:  # noqa: SLF001 (argparse has no public list)
+            _take(made, action)
+    made.options.append(Option(("-h", "--help"), "Show this help", takes_value=False))
+    return made
+
+
+def _take(made: Verb, action: argparse.Action) -> None:
+    if action.help == argparse.SUPPRESS:
+        return
+    choices = tuple(str(choice) for choice in action.choices or ())
+    if action.option_strings:
+        made.options.append(Option(action.option_strings, action.help or "", takes_value=action.nargs is None, choices=choices))
+        return
+    made.words = (*made.words, *choices)
+    made.kind = made.kind or _KINDS.get(str(action.metavar), "")
+
+
+def _run_options() -> "list[Option]":
+    known = {"mode": settings.MODES, "classes": settings.CLASSES}
+    found = [
+        Option((setting.flag,), setting.help[:1].upper() + setting.help[1:], takes_value=True, choices=known.get(setting.kind, ()))
+        for setting in settings.SETTINGS
+        if setting.flag
+    ]
+    found.append(Option(("--prefer-offline",), "The same as `--mode prefer-cache`", takes_value=False))
+    mine = {name for option in found for name in option.names}
+    for name, (canonical, _, takes_value, _) in request.OPTIONS.items():
+        if name == canonical and name not in mine and name != "--help":
+            found.append(Option((name,), "As for `uvx`", takes_value=takes_value))
+    return found
+
+
+# --- bash -----------------------------------------------------------------------------------------------------------
+
+_BASH = """\
+# bash completion of lastgood; written by `lastgood completion bash`
+_lastgood_tool_at() {{
+    # the index of the tool among the words, or 0; what follows an option that takes a value is not it
+    local at
+    for ((at = 2; at < COMP_CWORD; at++)); do
+        case "${{COMP_WORDS[at]}}" in
+            =) ((at++)) ;;
+            -*) [[ " $1 " == *" ${{COMP_WORDS[at]}} "* && "${{COMP_WORDS[at + 1]}}" != "=" ]] && ((at++)) ;;
+            *) echo "$at"; return ;;
+        esac
+    done
+    echo 0
+}}
+
+_lastgood() {{
+    local current="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD - 1]}}"
+    local options="" words="" kind="" valued="" own=""
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W "{verbs} help --help --version" -- "$current"))
+        return
+    fi
+    [[ "$current" == "=" ]] && current=""
+    [[ "$before" == "=" ]] && before="${{COMP_WORDS[COMP_CWORD - 2]}}"
+    case "${{COMP_WORDS[1]}}" in
+        help) words="{verbs}" ;;
+{cases}
+    esac
+    if [[ "$own" ]] && (($(_lastgood_tool_at "$valued"))); then
+        compopt -o default
+        return
+    fi
+    case "${{COMP_WORDS[1]}} $before" in
+{values}
+        *) [[ " $valued " == *" $before "* ]] && {{ compopt -o default; return; }} ;;
+    esac
+    case "$kind" in
+        tools) [[ "$current" == -* ]] || words="$words $(lastgood completion --tools 2>/dev/null)" ;;
+        files) [[ "$current" == -* ]] || compopt -o default ;;
+        directories) [[ "$current" == -* ]] || compopt -o dirnames ;;
+    esac
+    [[ "$current" == -* ]] && words="$options"
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+}}
+complete -F _lastgood lastgood
+"""
+
+
+def bash(known: "list[Verb]") -> str:
+    """The script for bash; needs no bash-completion."""
+    cases, values = [], []
+    for verb in known:
+        options = " ".join(name for option in verb.options for name in option.names)
+        valued = " ".join(name for option in verb.options if option.takes_value for name in option.names)
+        own = "yes" if verb.name in _LIKE_RUN else ""
+        cases.append(
+            f"        {verb.name}) options={_quoted(options)} valued={_quoted(valued)} "
+            f"words={_quoted(' '.join(verb.words))} kind={_quoted(verb.kind)} own={_quoted(own)} ;;"
+        )
+        for option in verb.options:
+            if option.choices:
+                patterns = "|".join(f'"{verb.name} {name}"' for name in option.names)
+                values.append(
+                    f'        {patterns}) COMPREPLY=($(compgen -W {_quoted(" ".join(option.choices))} -- "$current")); return ;;'
+                )
+    return _BASH.format(verbs=" ".join(verb.name for verb in known), cases="\n".join(cases), values="\n".join(values))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+# --- zsh ------------------------------------------------------------------------------------------------------------
+
+_ZSH = """\
+#compdef lastgood
+# zsh completion of lastgood; written by `lastgood completion zsh`
+_lastgood_tools() {{
+    local -a tools
+    tools=(${{(f)"$(lastgood completion --tools 2>/dev/null)"}})
+    _describe -t tools tool tools
+}}
+
+_lastgood() {{
+    local -a commands
+    commands=(
+{commands}
+    )
+    if ((CURRENT == 2)); then
+        _describe -t commands command commands
+        _arguments '--help[Show this help]' '--version[Show the version]'
+        return
+    fi
+    local verb=$words[2]
+    shift words
+    ((CURRENT--))
+    case $verb in
+        help) _describe -t commands command commands ;;
+{cases}
+    esac
+}}
+
+if [[ "$funcstack[1]" == _lastgood ]]; then
+    _lastgood "$@"
+else
+    compdef _lastgood lastgood
+fi
+"""
+_ZSH_KINDS = {TOOLS: "_lastgood_tools", FILES: "_files", DIRECTORIES: "_files -/"}
+
+
+def zsh(known: "list[Verb]") -> str:
+    """The script for zsh: to be evaluated after compinit, or a file `_lastgood` in fpath."""
+    commands = [f"        {_quoted(f'{verb.name}:{verb.summary}')}" for verb in known]
+    cases = []
+    for verb in known:
+        specs = [_zsh_option(option, name) for option in verb.options for name in option.names]
+        if verb.name in _LIKE_RUN:
+            specs += [_quoted("1:tool:_lastgood_tools"), _quoted("*:::arguments:_default")]
+        elif verb.words:
+            specs.append(_quoted(f"1:word:({' '.join(verb.words)})"))
+            specs += [_quoted(f"*:word:{_ZSH_KINDS[verb.kind]}")] if verb.kind else []
+        elif verb.kind:
+            specs.append(_quoted(f"*:{verb.kind}:{_ZSH_KINDS[verb.kind]}"))
+        lines = " \\\n".join(f"                {spec}" for spec in specs)
+        cases.append(f"        {verb.name})\n            _arguments \\\n{lines}\n            ;;")
+    return _ZSH.format(commands="\n".join(commands), cases="\n".join(cases))
+
+
+def _zsh_option(option: Option, name: str) -> str:
+    text = option.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
+    value = f":value:({' '.join(option.choices)})" if option.choices else ":value:_default" if option.takes_value else ""
+    mark = "=" if value and name.startswith("--") else ""
+    return _quoted(f"*{name}{mark}[{text}]{value}")
+
+
+# --- fish -----------------------------------------------------------------------------------------------------------
+
+_FISH = """\
+# fish completion of lastgood; written by `lastgood completion fish`
+function __lastgood_verb
+    # whether the command line is that of one of these commands
+    set -l words (commandline -opc)
+    contains -- "$words[2]" $argv
+end
+
+function __lastgood_first
+    test (count (commandline -opc)) -eq 1
+end
+
+function __lastgood_before_tool
+    # whether the tool of `run` is still to come: no word yet but options and their values
+    set -l words (commandline -opc)
+    set -l skip no
+    for word in $words[3..-1]
+        if test $skip = yes
+            set skip no
+        else if string match -q -- '-*' $word
+            contains -- $word {valued}; and set skip yes
+        else
+            return 1
+        end
+    end
+    return 0
+end
+
+complete -c lastgood -n __lastgood_first -f
+{lines}
+"""
+
+
+def fish(known: "list[Verb]") -> str:
+    """The script for fish."""
+    valued = " ".join(name for option in _run_options() if option.takes_value for name in option.names)
+    lines = [f"complete -c lastgood -n __lastgood_first -a {verb.name} -d {_fish_quoted(verb.summary)}" for verb in known]
+    lines.append(f"complete -c lastgood -n '__lastgood_verb help' -f -a '{' '.join(verb.name for verb in known)}'")
+    for verb in known:
+        lines += _fish_verb(verb)
+    return _FISH.format(valued=valued, lines="\n".join(lines))
+
+
+def _fish_verb(verb: Verb) -> "list[str]":
+    here = f"__lastgood_verb {verb.name}" + ("; and __lastgood_before_tool" if verb.name in _LIKE_RUN else "")
+    start = f"complete -c lastgood -n {_fish_quoted(here)}"
+    lines = []
+    if verb.kind == TOOLS:
+        lines.append(f"{start} -f -a '(lastgood completion --tools 2>/dev/null)'")
+    elif verb.kind == DIRECTORIES:
+        lines.append(f"{start} -f -a '(__fish_complete_directories)'")
+    elif verb.kind != FILES:
+        lines.append(f"{start} -f")
+    if verb.words:
+        lines.append(f"{start} -f -a {_fish_quoted(' '.join(verb.words))}")
+    for option in verb.options:
+        names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
+        value = f" -x -a {_fish_quoted(' '.join(option.choices))}" if option.choices else " -r" if option.takes_value else ""
+        lines.append(f"{start} {names}{value} -d {_fish_quoted(option.help)}")
+    return lines
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,152 @@
+"""What `doctor --fix` does: each function mends one thing and says what it did. Each is safe to be interrupted at any point.
+
+Nothing good is given up before something good has taken its place. Raises LastgoodError or OSError where it could not be done.
+"""
+
+import contextlib
+import os
+import tempfile
+
+from lastgood import card as cards
+from lastgood import generations, identity, locks, manage, messages, refresh, request, upkeep
+from lastgood import record as records
+from lastgood import scene as scenes
+from lastgood.errors import LastgoodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lastgood.record import Generation, Record
+
+
+def rebuild_record(home: str, name: str) -> str:
+    """Set a damaged record aside and make it anew from what is kept."""
+    with manage.locked(home, name):
+        found, aside = records.recover(home, name, name.rsplit("-", 2)[0])
+        if not aside:
+            raise LastgoodError(f"`{name}` cannot be set aside")
+        if found is None:
+            return f"set aside as `{aside}`; nothing was kept of it"
+        records.save(home, found)
+        current = found.generation()
+        return f"set aside as `{aside}` and rebuilt: `{found.tool}` {current.version if current else ''}".rstrip()
+
+
+def words_of(record: "Record") -> "list[str]":
+    """Words that ask for what a record keeps, as after `lastgood run`; without credentials, which no record holds."""
+    fields = record.request
+    options = [f"{name}={value}" if value else str(name) for name, value in fields.get("options", [])]
+    specifier, extras = str(fields.get("specifier", "")), fields.get("extras", [])
+    package = str(fields.get("package", ""))
+    if "://" in specifier or "://" in package:
+        source = specifier or package
+    else:
+        source = package + (f"[{','.join(extras)}]" if extras else "") + specifier
+    return [*options, f"--from={source}", record.tool]
+
+
+def environment_of(record: "Record", environ: "dict[str, str]") -> "dict[str, str]":
+    """The environment with uv's variables as the record has them; where only credentials differ, with those of `environ`."""
+    kept = {str(name): str(value) for name, value in record.request.get("variables", [])}
+    mine = dict(request.variables(environ))
+    found = {name: value for name, value in environ.items() if name not in mine or mine[name] == kept.get(name)}
+    return {**kept, **found}
+
+
+def rebuild(home: str, mine: "dict[str, str]", record: "Record", bad: "Generation", *, anew: bool) -> str:
+    """Refresh what a record keeps so that `bad` is replaced. Until something good is kept, the record keeps what it had.
+
+    With `anew` uv's cache is not trusted, since its files may be the same ones. Raises LastgoodError.
+    """
+    if record.held:
+        raise LastgoodError(f"`{record.tool}` is held", f"`lastgood unhold {record.tool}`")
+    environ = environment_of(record, mine)
+    other = _another_cache(home, environ) if anew else contextlib.nullcontext(environ)
+    with other as used, contextlib.chdir(os.getcwd()):  # a variable may lead elsewhere
+        try:
+            scene = scenes.look(words_of(record), used)
+            made = identity.identify(scene)
+        except request.Handover as refusal:
+            raise LastgoodError(f"`{record.tool}` cannot be asked for again ({refusal.reason})") from refusal
+        if record.id.rpartition("-")[0] != made.family:
+            raise LastgoodError(f"`{record.tool}` was kept for other settings than those here; `lastgood warm` it where it is used")
+        with manage.locked(home, made.id):
+            done = _refreshed(home, refresh.Job(scene, made), bad)
+        if made.id != record.id:  # on another interpreter, since that of the record is gone
+            with manage.locked(home, record.id):
+                _forget(home, record.id, bad)
+        return done
+
+
+def _forget(home: str, identity_: str, bad: "Generation") -> None:
+    record = records.load(home, identity_)
+    if record is not None:
+        record.forget(bad.id)
+        records.save(home, record)
+
+
+def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
+    job.heard = True
+    job.look_up()
+    mine = job.record.generation(bad.id) if job.record is not None else None
+    if mine is not None:
+        mine.digest = ""  # what is built now is not it, whatever it is
+    outcome = refresh.refresh(job)
+    if not outcome.good or job.record is None:
+        raise LastgoodError(f"it could not be built again ({outcome.reason})")
+    if mine is not None:
+        job.record.generations = [one for one in job.record.generations if one.id != mine.id]
+        records.save(home, job.record)
+        refresh.write_card(job)
+    if outcome.kind == refresh.NEW:
+        generations.compile_all(f"{home}/generations/{job.record.current}")
+    return f"built `{job.record.tool}` {outcome.version} again"
+
+
+@contextlib.contextmanager
+def _another_cache(home: str, environ: "dict[str, str]") -> "Iterator[dict[str, str]]":
+    """An empty cache for uv, beside the store, so that links are possible; gone afterwards, also where this process dies."""
+    place = tempfile.mkdtemp(prefix=generations.STAGING, dir=home + "/generations")
+    try:
+        with locks.claim_unused(place):
+            yield {**environ, "UV_CACHE_DIR": place + "/cache"}
+    except (locks.Busy, locks.LockTrouble) as error:
+        raise LastgoodError(f"`{place}` cannot be locked") from error
+    finally:
+        generations.remove(place)
+
+
+def remove_card(path: str) -> str:
+    """Remove a card; the next run writes it anew."""
+    os.unlink(path)
+    return "removed it"
+
+
+def rewrite_card(home: str, path: str, identity_: str) -> str:
+    """Derive a card anew from its record, or remove it where that keeps nothing for it."""
+    with manage.locked(home, identity_):
+        record = records.load(home, identity_)
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            card = cards.read(file.read())
+        best = record.usable(home) if record is not None else None
+        how = best.commands.get(card.command) if best is not None else None
+        if record is None or best is None or how is None:
+            return remove_card(path)
+        _renew(card, record, best, how)
+        records.write(path, cards.write(card), durable=False)
+        return f"wrote it anew: `{card.tool}` {card.version}"
+
+
+def _renew(card: "cards.Card", record: "Record", best: "Generation", how: "tuple[str, str, int]") -> None:
+    """What a card has from its record; the rest of it, which its stamps vouch for, stays."""
+    card.generation, card.version, card.source, card.uv = best.id, best.version, best.source, best.uv
+    card.launch, card.file, card.file_size = how
+    card.base_size, card.base_mtime = best.base
+    card.nofile, card.asked, card.held = int(best.open_files), record.asked, int(record.held)
+
+
+def collect(home: str) -> str:
+    """Remove what nobody uses."""
+    done = upkeep.collect(home)
+    return f"removed {done.generations + done.leftovers}, freed {messages.size(done.freed)}"

@@ -1,0 +1,315 @@
+"""Bad input: a mistake ends in one line that names it, exit status 2, and nothing written; never in a traceback.
+
+What is wrong is named with the place where it stands (flag, variable, or file and key), the value, and what was expected. What uvx
+itself would refuse is refused in uvx's own words: that is in the differential suite.
+"""
+
+from __future__ import annotations
+
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+import lastgood
+from tests.support.kept import keep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tests.support.index import Index
+    from tests.support.sandbox import Result, Sandbox
+
+MODES = "expected `prefer-latest`, `prefer-cache`, `strict-latest` or `strict-cache`"
+DURATION = "expected seconds or a duration like `10m`"
+CLASSES = "expected `unreachable`, `server-error`, `not-an-index`, `auth` or `not-found`"
+NO_SPECIFIER = "pyproject.toml: `demo-tool` in [tool.lastgood.tools] is `{}`, which is no version specifier like `>=1.2,<2`"
+
+FLAGS = {
+    "an unknown mode": (["--mode", "latest"], f"invalid --mode `latest`: {MODES}; did you mean `strict-latest`?"),
+    "a mode in capitals": (["--mode=STRICT-CACHE"], f"invalid --mode `STRICT-CACHE`: {MODES}; did you mean `strict-cache`?"),
+    "an empty mode": (["--mode="], f"invalid --mode ``: {MODES}"),
+    "a duration with an unknown unit": (["--max-age", "10x"], f"invalid --max-age `10x`: {DURATION}"),
+    "a duration below zero": (["--patience=-1"], f"invalid --patience `-1`: {DURATION}"),
+    "a duration that is no number": (["--stale-max", "nan"], f"invalid --stale-max `nan`: {DURATION}"),
+    "a duration in powers of ten": (["--max-age", "1e5"], f"invalid --max-age `1e5`: {DURATION}"),
+    "a duration with two points": (["--max-age", "1.2.3"], f"invalid --max-age `1.2.3`: {DURATION}"),
+    "a duration with two units": (["--max-age", "1h30m"], f"invalid --max-age `1h30m`: {DURATION}"),
+    "a duration in other digits": (["--max-age", "١٠m"], f"invalid --max-age `١٠m`: {DURATION}"),
+    "an empty duration": (["--max-age="], f"invalid --max-age ``: {DURATION}"),
+    "an unknown class": (["--fallback-on", "auth,foo"], f"invalid --fallback-on `foo`: {CLASSES}"),
+    "a flag without its value": (["--max-age"], "a value is required for `--max-age`"),
+    "a flag twice": (["--max-age", "1", "--max-age", "2"], "`--max-age` cannot be used twice"),
+    "a switch with a value": (["--prefer-offline=yes"], "`--prefer-offline` takes no value"),
+    "two modes": (
+        ["--mode", "strict-cache", "--mode", "strict-cache"],
+        "`--mode` cannot be used with `--mode`: both choose the mode",
+    ),
+    "two mode words": (
+        ["--prefer-offline", "--mode", "strict-latest"],
+        "`--mode` cannot be used with `--prefer-offline`: both choose the mode",
+    ),
+    "a mode word and one of uvx's": (
+        ["--prefer-offline", "--refresh"],
+        "`--prefer-offline` cannot be used with `--refresh`: both choose the mode",
+    ),
+    "a mode and --offline": (
+        ["--mode=prefer-latest", "--offline"],
+        "`--mode` cannot be used with `--offline`: both choose the mode",
+    ),
+}
+VARIABLES = {
+    "an unknown mode": ("LASTGOOD_MODE", "offline", f"invalid LASTGOOD_MODE `offline`: {MODES}"),
+    "a duration with an unknown unit": ("LASTGOOD_MAX_AGE", "10x", f"invalid LASTGOOD_MAX_AGE `10x`: {DURATION}"),
+    "a blank duration": ("LASTGOOD_PATIENCE", " ", f"invalid LASTGOOD_PATIENCE ` `: {DURATION}"),
+    "a duration below zero": ("LASTGOOD_STALE_MAX", "-5m", f"invalid LASTGOOD_STALE_MAX `-5m`: {DURATION}"),
+    "an unknown class": (
+        "LASTGOOD_FALLBACK_ON",
+        "unreachabel",
+        f"invalid LASTGOOD_FALLBACK_ON `unreachabel`: {CLASSES}; did you mean `unreachable`?",
+    ),
+    "a value of two lines": ("LASTGOOD_MODE", "a\nb", f"invalid LASTGOOD_MODE `a\\nb`: {MODES}"),
+    "a value that would paint the terminal": ("LASTGOOD_MODE", "\033[31mx", f"invalid LASTGOOD_MODE `\\x1b[31mx`: {MODES}"),
+    "a value that is no text": ("LASTGOOD_MODE", "\udcff", f"invalid LASTGOOD_MODE `\\xff`: {MODES}"),
+}
+SECTIONS = {
+    "an unknown mode": ('mode = "fast"', f"invalid `mode` in [tool.lastgood] of pyproject.toml `fast`: {MODES}"),
+    "a malformed duration": ('max-age = "ten"', f"invalid `max-age` in [tool.lastgood] of pyproject.toml `ten`: {DURATION}"),
+    "a duration below zero": ("patience = -1", f"invalid `patience` in [tool.lastgood] of pyproject.toml `-1`: {DURATION}"),
+    "a mode that is no text": ("mode = 3", "pyproject.toml: invalid `mode` `3`: expected text"),
+    "a switch for a duration": ("max-age = true", "pyproject.toml: invalid `max-age` `True`: expected text"),
+    "classes that are no list": ("fallback-on = 3", "pyproject.toml: invalid `fallback-on` `3`: expected a list of words"),
+    "an unknown class": (
+        'fallback-on = ["timeout"]',
+        f"invalid `fallback-on` in [tool.lastgood] of pyproject.toml `timeout`: {CLASSES}",
+    ),
+    "an underscore in a key": (
+        'max_age = "1h"',
+        "pyproject.toml: unknown key `max_age` in [tool.lastgood]; did you mean `max-age`?",
+    ),
+    "a misspelt key": (
+        'patiance = "1s"',
+        "pyproject.toml: unknown key `patiance` in [tool.lastgood]; did you mean `patience`?",
+    ),
+    "a key like no other": ("zzz = 1", "pyproject.toml: unknown key `zzz` in [tool.lastgood]"),
+    "a setting that no file may hold": ('home = "/"', "pyproject.toml: unknown key `home` in [tool.lastgood]"),
+    "tools that are no table": ("tools = 3", "pyproject.toml: `tools` is no table"),
+    "a tool that is a number": (
+        "tools.x = 3",
+        "pyproject.toml: invalid `x` in [tool.lastgood.tools]: expected a version specifier or a table",
+    ),
+    "a tool that is no requirement": ('tools.demo-tool = "the newest"', NO_SPECIFIER.format("the newest")),
+    "a tool that is a bare version": ('tools.demo-tool = "1.2"', f"{NO_SPECIFIER.format('1.2')}; did you mean `==1.2`?"),
+    "an unknown key of a tool": (
+        'tools.demo-tool = { versoin = "==1.0" }',
+        "pyproject.toml: unknown key `versoin` of `demo-tool` in [tool.lastgood.tools]; did you mean `version`?",
+    ),
+    "a tool from a path": (
+        'tools.demo-tool = { from = "../elsewhere" }',
+        "pyproject.toml: invalid `from` of `demo-tool` in [tool.lastgood.tools]: `../elsewhere` is not the name of a package",
+    ),
+    "a tool with a word": (
+        'tools.demo-tool = { with = "demo-dep" }',
+        "pyproject.toml: invalid `with` of `demo-tool` in [tool.lastgood.tools]: expected a list of words",
+    ),
+    "a tool with numbers": (
+        "tools.demo-tool = { extras = [1] }",
+        "pyproject.toml: invalid `extras` of `demo-tool` in [tool.lastgood.tools]: expected a list of words",
+    ),
+    "an interpreter that is a number": (
+        "tools.demo-tool = { python = 3.12 }",
+        "pyproject.toml: invalid `python` of `demo-tool` in [tool.lastgood.tools]: expected text",
+    ),
+    "a tool's own mode": (
+        'tools.demo-tool = { mode = "fast" }',
+        f"invalid `mode` in `demo-tool` in [tool.lastgood.tools] of pyproject.toml `fast`: {MODES}",
+    ),
+    "a tool whose name leads up": (
+        'tools."../../etc" = "*"',
+        "pyproject.toml: `../../etc` in [tool.lastgood.tools] is no name of a tool",
+    ),
+    "a tool whose name is a place": (
+        'tools."/bin/sh" = "*"',
+        "pyproject.toml: `/bin/sh` in [tool.lastgood.tools] is no name of a tool",
+    ),
+    "a tool whose name is empty": ('tools."" = "*"', "pyproject.toml: `` in [tool.lastgood.tools] is no name of a tool"),
+    "a tool whose name is hidden": ('tools.".x" = "*"', "pyproject.toml: `.x` in [tool.lastgood.tools] is no name of a tool"),
+}
+BROKEN = {
+    "a value that is missing": (b"a = 1\nb =\n", ":2:4: invalid TOML: invalid value"),
+    "a table that is not closed": (b"[tool.lastgood\n", ":1:15: invalid TOML: expected ']' at the end of a table declaration"),
+    "a key twice": (b"a = 1\na = 2\n", ":2:6: invalid TOML: cannot overwrite a value"),
+    "bytes that are no text": (b"a = '\xff'\n", ": invalid TOML: "),
+    "nothing but noise": (bytes(range(1, 256)), ": invalid TOML: "),
+    "a nest without an end": (b"a = " + b"[" * 50_000, ": invalid TOML: "),
+}
+PATH_TRICKS = ("..", ".", "../x", "demo-tool/../x", "/", "//", "~", "~/x", "-", "a/../../b", "demo-tool\\..\\x", "con:", "*", "%00")
+
+
+def files_of(sandbox: Sandbox) -> list[str]:
+    """Return every path in the sandbox: what was written shows."""
+    return sorted(str(path.relative_to(sandbox.root)) for path in sandbox.root.rglob("*"))
+
+
+def assert_one_line(sandbox: Sandbox, before: list[str], result: Result, expected: str) -> None:
+    """One line with these words, exit status 2, nothing on stdout, nothing written, nothing started."""
+    assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {expected}\n")
+    assert files_of(sandbox) == before
+    assert sandbox.starts() == 0
+
+
+@pytest.mark.parametrize(("words", "said"), FLAGS.values(), ids=FLAGS)
+def test_a_flag_with_a_bad_value(demo: Index, sandbox: Sandbox, words: list[str], said: str) -> None:
+    """The flag, the value and what was expected, in one line."""
+    before = files_of(sandbox)
+    target = [] if len(words) == 1 and "value is required" in said else ["demo-tool"]
+    assert_one_line(sandbox, before, sandbox.lastgood("run", *words, *target), said)
+    assert demo.requests() == []
+
+
+@pytest.mark.parametrize(("name", "value", "said"), VARIABLES.values(), ids=VARIABLES)
+def test_a_variable_with_a_bad_value(demo: Index, sandbox: Sandbox, name: str, value: str, said: str) -> None:
+    """The variable, the value with anything unprintable made visible, and what was expected."""
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool", env={name: value}), said)
+    assert demo.requests() == []
+
+
+@pytest.mark.parametrize(("text", "said"), SECTIONS.values(), ids=SECTIONS)
+def test_a_project_with_a_bad_setting(demo: Index, sandbox: Sandbox, text: str, said: str) -> None:
+    """The file, the key, the value and what was expected, whether the setting matters for this run or not."""
+    (sandbox.work / "pyproject.toml").write_text(f"[tool.lastgood]\n{text}\n", "utf-8")
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool"), said)
+    assert demo.requests() == []
+
+
+def test_a_bad_setting_is_found_wherever_it_stands(demo: Index, sandbox: Sandbox) -> None:
+    """In a lastgood.toml, in a directory further up, in the user's own file."""
+    below = sandbox.work / "a" / "b"
+    below.mkdir(parents=True)
+    own = sandbox.config_home / "lastgood" / "lastgood.toml"
+    own.parent.mkdir()
+    suggestion = "unknown key `modus` in [tool.lastgood]; did you mean `mode`?"
+    for path, shown in ((sandbox.work / "lastgood.toml", "lastgood.toml"), (own, str(own))):
+        path.write_text('modus = "fast"\n', "utf-8")
+        before = files_of(sandbox)
+        assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool"), f"{shown}: {suggestion}")
+        result = sandbox.lastgood("run", "demo-tool", cwd=below)
+        assert (result.status, result.err.count("\n"), f"lastgood.toml: {suggestion}" in result.err) == (2, 1, True)
+        path.unlink()
+    assert demo.requests() == []
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "lastgood.toml"])
+@pytest.mark.parametrize(("content", "said"), BROKEN.values(), ids=BROKEN)
+def test_a_file_that_is_no_toml(demo: Index, sandbox: Sandbox, name: str, content: bytes, said: str) -> None:
+    """The file, and where the parser can tell, line and column."""
+    (sandbox.work / name).write_bytes(content)
+    before = files_of(sandbox)
+    result = sandbox.lastgood("run", "demo-tool")
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1), result.err
+    assert result.err.startswith(f"lastgood: error: {name}{said}")
+    assert files_of(sandbox) == before
+    assert demo.requests() == []
+
+
+def test_a_mistake_that_is_made_later_is_seen(demo: Index, sandbox: Sandbox) -> None:
+    """A fresh record does not hide that a file has become invalid; once it is put right, the tool runs again."""
+    keep(sandbox)
+    sandbox.clear_starts()
+    path = sandbox.work / "pyproject.toml"
+    path.write_text("[tool.lastgood]\nmode = \n", "utf-8")
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool"), "pyproject.toml:2:8: invalid TOML: invalid value")
+    path.write_text('[tool.lastgood]\nmode = "prefer-cache"\n', "utf-8")
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+    assert len(demo.requests("file")) == 1
+
+
+def test_a_file_of_another_program_does_no_harm(demo: Index, sandbox: Sandbox) -> None:
+    """Sections that are none of lastgood's are not looked at, whatever they say."""
+    (sandbox.work / "pyproject.toml").write_text('[tool]\nlastgod = 1\n[tool.ruff]\nmode = "fast"\n', "utf-8")
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+    assert len(demo.requests("file")) == 1
+
+
+def test_nothing_to_run(sandbox: Sandbox) -> None:
+    """An empty argument list."""
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run"), "no tool is named; run `lastgood run TOOL`, or `lastgood run --help`")
+
+
+@pytest.mark.parametrize("name", PATH_TRICKS)
+def test_a_tool_name_that_is_a_path(demo: Index, sandbox: Sandbox, name: str) -> None:
+    """What is wrong with it is said by uvx, in its words and with its status; lastgood makes no file of that name, nowhere."""
+    theirs = sandbox.uvx(name)
+    before = files_of(sandbox)
+    ours = sandbox.lastgood("run", name)
+    assert (ours.status, ours.out, ours.err) == (theirs.status, theirs.out, theirs.err)
+    assert ours.status != 0
+    assert [path for path in files_of(sandbox) if path not in before and not path.startswith("uv-cache")] == []
+    assert (sandbox.starts(), demo.requests("file")) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "/", "a/b", "demo tool", ""])
+def test_a_name_that_no_state_may_have(sandbox: Sandbox, name: str) -> None:
+    """The commands that people use refuse it, too, in one line."""
+    before = files_of(sandbox)
+    result = sandbox.lastgood("warm", name)
+    assert (result.status in {1, 2}, result.out, result.err.count("\n")) == (True, "", 1), result.err
+    assert result.err.startswith("lastgood: error: ")
+    assert files_of(sandbox) == before
+
+
+def test_no_uv_anywhere(demo: Index, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Neither on PATH nor beside lastgood: one line that says what to do."""
+    venv.create(tmp_path / "bare", symlinks=True)
+    for name in ("uv", "uvx"):
+        (sandbox.bin / name).unlink()
+    env = {"PYTHONPATH": str(Path(lastgood.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    before = files_of(sandbox)
+    for words in (["demo-tool"], ["--isolated"], ["--no-cache", "demo-tool"]):
+        result = sandbox.run([str(tmp_path / "bare" / "bin" / "python"), "-m", "lastgood", "run", *words], env=env)
+        assert_one_line(sandbox, before, result, "`uv` was not found on PATH; install uv or set `LASTGOOD_UV` to its path")
+    assert demo.requests() == []
+
+
+@pytest.mark.parametrize("words", [["demo-tool"], ["--no-cache", "demo-tool"]])
+def test_a_uv_that_is_none(demo: Index, sandbox: Sandbox, words: list[str]) -> None:
+    """What LASTGOOD_UV names has to be a program; nothing else is taken instead."""
+    for value in (sandbox.root / "none", sandbox.work, sandbox.config_home):
+        before = files_of(sandbox)
+        said = f"`LASTGOOD_UV` is `{value}`, which is no program; set it to the path of uv, or unset it"
+        assert_one_line(sandbox, before, sandbox.lastgood("run", *words, env={"LASTGOOD_UV": str(value)}), said)
+    assert demo.requests() == []
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_a_home_that_is_a_file(demo: Index, sandbox: Sandbox, below: bool) -> None:  # noqa: FBT001  # a column of the table
+    """Or that would lie below one."""
+    sandbox.home.write_text("not a directory", "utf-8")
+    before = files_of(sandbox)
+    home = sandbox.home / "below" if below else sandbox.home
+    reason = "a part of the path is a file" if below else "it is a file; set `LASTGOOD_HOME` to a directory"
+    result = sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_HOME": str(home)})
+    assert_one_line(sandbox, before, result, f"`{home}` cannot be the home of lastgood: {reason}")
+    assert (sandbox.home.read_text("utf-8"), demo.requests()) == ("not a directory", [])
+
+
+def test_mistakes_are_told_even_where_silence_is_asked_for(demo: Index, sandbox: Sandbox) -> None:
+    """LASTGOOD_QUIET drops warnings; an error stays."""
+    before = files_of(sandbox)
+    result = sandbox.lastgood("run", "--mode", "x", "demo-tool", env={"LASTGOOD_QUIET": "1"})
+    assert_one_line(sandbox, before, result, f"invalid --mode `x`: {MODES}")
+    assert demo.requests() == []
+
+
+@pytest.mark.parametrize("python_option", ["-I", "-O", "-X utf8=0"])
+def test_a_mistake_is_one_line_under_any_interpreter_option(sandbox: Sandbox, python_option: str) -> None:
+    """The exit status and the line do not depend on how lastgood's own interpreter was started."""
+    before = files_of(sandbox)
+    command = [sys.executable, *python_option.split(), "-m", "lastgood", "run", "--mode", "ü", "demo-tool"]
+    env = {"LANG": None, "LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1"}
+    result = sandbox.run(command, env=env)
+    assert_one_line(sandbox, before, result, f"invalid --mode `ü`: {MODES}")

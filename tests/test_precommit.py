@@ -1,0 +1,202 @@
+"""The real hook runners, pre-commit and prek, with this repository as their repository of hooks.
+
+The tools come from an index on loopback that is then switched off: refused (nobody listens) and silent (it takes the question and
+never answers) alike. The environments of the hooks are built without any network and kept for the session.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from tests.support.hookworld import ROOT, RUNNERS, HookSuite, Runner, program
+from tests.support.kept import all_records, expect_version, grow_old, only_record, own_lines
+from tests.support.wheels import demo_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.index import Index
+    from tests.support.sandbox import Sandbox
+
+Outage = Literal["refused", "silent"]
+HOUR = 3600.0
+ASKED = 2  # a silent index is asked once by all that wait, and once more, with uv's own patience, behind the tool
+DEMO = {"id": "lastgood", "args": ["demo-tool"], "types": ["python"]}
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> HookSuite:
+    """Commit the working tree once; the environments of its hooks are built when they are first needed."""
+    suite = HookSuite(tmp_path_factory.mktemp("suite"))
+    suite.offer(demo_tool("1.0"))
+    return suite
+
+
+def switch_off(index: Index, outage: Outage) -> None:
+    """Let the index be down, one way or the other."""
+    if outage == "refused":
+        index.stop()
+    else:
+        index.fault("hang-before-headers")
+    index.clear_requests()
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_manifest_is_valid(sandbox: Sandbox, runner: Runner) -> None:
+    """The runner's own check of manifests has nothing to say."""
+    result = sandbox.run([program(runner), "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")])
+    assert result.status == 0, result
+
+
+@pytest.mark.parametrize("outage", ["refused", "silent"])
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_commit_in_a_fresh_clone_that_was_warmed(
+    demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner, outage: Outage
+) -> None:
+    """Checking out a branch warms the tools behind it; an hour later the index is gone and a commit passes, each hook run once."""
+    demo.publish(demo_tool("1.0", name="codespell"))
+    sandbox.env["LASTGOOD_PATIENCE"] = "1"
+    project = suite.project(sandbox, [{"id": "codespell"}, DEMO, {"id": "lastgood-warm"}])
+    project.prepare(runner)
+    clone = project.clone()
+    clone.install(runner, "pre-commit", "post-checkout")
+    switched = clone.git("switch", "--create", "topic")
+    assert switched.status == 0, switched
+    sandbox.wait_quiet()
+    assert sorted(record.tool for record in all_records(sandbox)) == ["codespell", "demo-tool"]
+    assert sandbox.starts() == 0
+    grow_old(sandbox, HOUR)
+    switch_off(demo, outage)
+    committed = clone.commit()
+    assert committed.status == 0, committed
+    assert clone.git("log", "--format=%s").out == "change\nfirst\n"
+    assert sorted(line.split()[0] for line in sandbox.start_lines()) == ["codespell", "demo-tool"]
+    assert len(demo.requests("page")) <= ASKED
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_failing_lint_fails_once(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
+    """The status and the words of a tool that finds something are the hook's, once; nothing is committed and nothing runs again."""
+    del demo
+    hook = {**DEMO, "args": ["demo-tool", "--stderr", "a.py:1: this is wrong", "--exit", "3"]}
+    project = suite.project(sandbox, [hook])
+    project.prepare(runner)
+    project.install(runner, "pre-commit")
+    committed = project.commit()
+    said = committed.out + committed.err
+    assert (committed.status, said.count("exit code: 3"), said.count("this is wrong")) == (1, 1, 1), committed
+    assert (sandbox.starts(), project.git("log", "--format=%s").out) == (1, "first\n")
+    assert "lastgood:" not in said
+
+
+@pytest.mark.parametrize("outage", ["refused", "silent"])
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_hook_with_its_tool_beside_it(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner, outage: Outage) -> None:
+    """A tool among the `additional_dependencies` runs with no network and an empty home: once, and the notice says from where."""
+    sandbox.env["LASTGOOD_PATIENCE"] = "1"
+    project = suite.project(sandbox, [{**DEMO, "additional_dependencies": ["demo-tool==1.0"], "verbose": True}])
+    project.prepare(runner)
+    switch_off(demo, outage)
+    project.install(runner, "pre-commit")
+    committed = project.commit()
+    assert committed.status == 0, committed
+    said = committed.out + committed.err
+    assert said.count("running `demo-tool` 1.0 from the environment of lastgood") == 1, committed
+    assert (sandbox.starts(), len(demo.requests("page"))) == (1, 1 if outage == "silent" else 0)
+
+
+def test_eight_processes_with_their_tool_beside_them(demo: Index, sandbox: Sandbox, suite: HookSuite) -> None:
+    """With an empty home and a silent index, eight processes of one hook ask once between them; all run, one speaks."""
+    sandbox.env["LASTGOOD_PATIENCE"] = "1"
+    project = suite.project(sandbox, [{**DEMO, "additional_dependencies": ["demo-tool==1.0"]}])
+    project.prepare("pre-commit")
+    (lastgood,) = [path for path in suite.programs("lastgood", having="demo-tool") if "pre-commit" in path.parts]
+    switch_off(demo, "silent")
+    said = run_eight(sandbox, lastgood, project.place)
+    assert (sandbox.starts(), len(demo.requests("page"))) == (8, 1)
+    assert "".join(said).count("warning: running `demo-tool` 1.0 from the environment of lastgood: ") == 1, said
+    assert "".join(said).count("warning:") == 1, said
+
+
+def test_the_environment_of_a_hook_changes_nothing(demo: Index, sandbox: Sandbox, suite: HookSuite) -> None:
+    """Hooks of both runners and a person ask for the same thing: one record, one question, the user's own Python and uv."""
+    project = suite.project(sandbox, [{**DEMO, "args": ["demo-tool", "--dump"], "verbose": True}])
+    seen = []
+    for runner in RUNNERS:
+        project.prepare(runner)
+        result = project.hook(runner, "lastgood")
+        assert result.status == 0, result
+        seen.append(result.out)
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version", cwd=project.place), "1.0")
+    by_hand = sandbox.lastgood("run", "demo-tool", "--dump", cwd=project.place).json()
+    assert len(demo.requests("page")) == 1
+    assert only_record(sandbox).tool == "demo-tool"
+    for text in seen:
+        assert f'"UV": "{by_hand["env"]["UV"]}"' in text
+        assert f'"base_prefix": "{by_hand["base_prefix"]}"' in text
+        assert f'"executable": "{by_hand["executable"]}"' in text
+        assert '"isatty": {"0": false, "1": false, "2": false}' in text
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_parallel_processes_of_one_hook_say_one_thing(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
+    """A hook whose files are shared out among processes waits once in an outage, and its output holds one notice."""
+    sandbox.env["LASTGOOD_PATIENCE"] = "1"
+    project = suite.project(sandbox, [{**DEMO, "verbose": True}])
+    for number in range(60):
+        (project.place / f"b{number}.py").write_text("b = 1\n", "utf-8")
+    project.git("add", "--all")
+    project.prepare(runner)
+    assert project.hook(runner, "lastgood").status == 0
+    sandbox.wait_quiet()
+    grow_old(sandbox, HOUR)
+    switch_off(demo, "silent")
+    result = project.hook(runner, "lastgood")
+    assert result.status == 0, result
+    assert result.out.count("lastgood: warning: running `demo-tool` 1.0") == 1, result
+    assert 1 <= len(demo.requests("page")) <= ASKED
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_would_everything_run(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
+    """`lastgood-check` fails while a tool of the repository is not kept, and names it; after `lastgood warm` it passes."""
+    demo.publish(demo_tool("1.0", name="codespell"))
+    project = suite.project(sandbox, [{"id": "codespell"}, DEMO, {"id": "lastgood-check", "verbose": True}])
+    (project.place / "lastgood.toml").write_text('[tools]\n"codespell" = ">=1"\n', "utf-8")
+    project.prepare(runner)
+    before = project.hook(runner, "lastgood-check", "--hook-stage", "manual")
+    assert before.status == 1, before
+    assert "`codespell`, `demo-tool` would not run with no network; run `lastgood warm`" in before.out
+    warmed = sandbox.lastgood("warm", cwd=project.place)
+    assert (warmed.status, own_lines(warmed)) == (0, ["kept `codespell` 1.0, `demo-tool` 1.0"]), warmed
+    switch_off(demo, "refused")
+    after = project.hook(runner, "lastgood-check", "--hook-stage", "manual")
+    assert after.status == 0, after
+    for tool in ("codespell", "demo-tool"):
+        assert any(line.split()[:3] == [tool, "kept", "1.0"] for line in after.out.splitlines()), after
+
+
+def run_eight(sandbox: Sandbox, lastgood: Path, place: Path) -> list[str]:
+    """Start eight processes as a hook runner does, within milliseconds; return what each said, stdout and stderr together."""
+    environment = {"PRE_COMMIT": "1", "VIRTUAL_ENV": str(lastgood.parents[1])}
+    for number in range(8):
+        (place / f"file{number}.py").touch()
+    pipe = subprocess.PIPE
+    running = [
+        sandbox.popen(
+            [str(lastgood), "run", "demo-tool", "--version", f"file{number}.py"],
+            env=environment,
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=subprocess.STDOUT,
+        )
+        for number in range(8)
+    ]
+    said = [process.communicate(timeout=60)[0].decode() for process in running]
+    assert [process.returncode for process in running] == [0] * 8, said
+    assert all("demo-tool 1.0\n" in text for text in said), said
+    return said
