@@ -1,7 +1,7 @@
 """The breaker: the memory, shared by all processes, that a host is down.
 
-Its arithmetic on explicit times, then what it is for: parallel runs in an outage pay one patience together, the next ones none, and one
-process at a time finds out whether the outage is over. Time is not measured anywhere: the index counts who asked it.
+Its arithmetic on explicit times, then what it is for: parallel runs in an outage pay one patience together, the next ones
+none, and one process at a time finds out whether the outage is over. Time is not measured anywhere: the index counts who asked it.
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ def test_half_open_and_who_prefers_the_cache_says_nothing(demo: Index, sandbox: 
 
 @pytest.mark.leaves_processes
 def test_a_process_that_dies_while_it_tries_leaves_the_next_try_to_others(demo: Index, sandbox: Sandbox) -> None:
-    """kill -9 of the one that tries, and whoever comes next tries: no lock is left, and no breaker stays half-open for ever."""
+    """After kill -9 of the one that tries, and whoever comes next tries: no lock is left, and no breaker stays half-open for ever."""
     keep_tools(sandbox, demo, "demo-tool")
     trip(sandbox, demo.host)
     retry_now(sandbox)

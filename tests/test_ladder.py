@@ -80,7 +80,7 @@ def test_a_request_that_is_satisfied_by_anothers(index: Index, sandbox: Sandbox,
     grow_old(sandbox, HOUR)
     lose_the_index_and_the_cache(sandbox, index)
     result = demo_run(sandbox, *asked.split())
-    tool = asked.split()[-1].partition("=")[0].partition("@")[0].partition(">")[0]
+    tool = asked.rsplit(maxsplit=1)[-1].partition("=")[0].partition("@")[0].partition(">")[0]
     note = f"; it was kept for `{target.removeprefix(name) or 'demo-tool'}`"
     same = target == "demo-tool" and asked == "--from demo-tool other-command"  # another command is no other request
     line = f"running `{tool}` 1.0, last checked 1h ago: `{index.host}` did not answer (connection refused){'' if same else note}"
@@ -290,7 +290,7 @@ def test_a_command_beside_lastgood_of_another_package_is_not_the_tool(demo: Inde
     ("fault", "reason"), [("refuse", "did not answer (connection refused)"), ("503", "answered with an error (HTTP 503)")]
 )
 def test_nothing_at_all_stands_in(demo: Index, sandbox: Sandbox, fault: str, reason: str) -> None:
-    """uvx's own words and exit status, then why, and what would help; with the index back the same words just work."""
+    """The words and exit status of uvx, then why, and what would help; with the index back the same words just work."""
     demo.fault(503) if fault == "503" else demo.stop()
     plain = sandbox.uvx("demo-tool", "--version")
     for _ in range(2):

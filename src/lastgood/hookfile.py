@@ -139,5 +139,16 @@ def _after_starter(entry: str, args: "list[str]") -> "list[str] | None":
         words = [*shlex.split(entry), *args]
     except ValueError:
         return None  # quotes that do not match: the hook runner says so
+    words = _without_env(words)
     words[:1] = [os.path.basename(word) for word in words[:1]]
     return next((words[len(starter) :] for starter in _STARTERS if words[: len(starter)] == starter), None)
+
+
+def _without_env(words: "list[str]") -> "list[str]":
+    """A command line without an `env` before it, whose `-u NAME` and `NAME=value` change nothing about what is called."""
+    if words[:1] not in (["env"], ["/usr/bin/env"]):
+        return words
+    at = 1
+    while at < len(words) and (words[at] == "-u" or "=" in words[at]):
+        at += 2 if words[at] == "-u" else 1
+    return words[at:]
