@@ -46,7 +46,7 @@ NO_ANSWER = "the configured package index does not answer"
 class IndexFactory(Protocol):
     """Starts an index with the options of `Index.start`."""
 
-    def __call__(self, **options: Any) -> Index: ...  # noqa: ANN401, D102  # those of Index.start
+    def __call__(self, **options: Any) -> Index: ...  # noqa: D102  # those of Index.start
 
 
 class SandboxFactory(Protocol):
@@ -92,7 +92,7 @@ def index_factory(tmp_path: Path) -> Iterator[IndexFactory]:
     """Start as many indexes as a test needs."""
     started: list[Index] = []
 
-    def start(**options: Any) -> Index:  # noqa: ANN401  # those of Index.start
+    def start(**options: Any) -> Index:  # those of Index.start
         started.append(Index.start(tmp_path, **options))
         return started[-1]
 
@@ -163,7 +163,7 @@ def online_index_answers() -> bool:
     command = [str(uv_binary()), "pip", "compile", "--quiet", "--no-cache", "--no-deps", "-"]
     patience = {"UV_HTTP_TIMEOUT": "8", "UV_HTTP_RETRIES": "0"}
     try:
-        probe = subprocess.run(command, input=b"ruff\n", env=os.environ | patience, capture_output=True, check=False, timeout=30)  # noqa: S603
+        probe = subprocess.run(command, input=b"ruff\n", env=os.environ | patience, capture_output=True, check=False, timeout=30)
     except subprocess.TimeoutExpired:
         return False
     return probe.returncode == 0

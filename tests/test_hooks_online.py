@@ -24,7 +24,7 @@ AT_ONCE = 2
 
 @pytest.mark.online
 def test_every_hook_starts(online_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the words of its entry each hook starts its tool: it shows its help, or accepts a tiny file, and lastgood says nothing."""
+    """With the words of its entry each hook starts its tool: it shows its help or accepts a tiny file; lastgood says nothing."""
     (online_sandbox.work / MESSAGE).write_text("feat: start every hook\n", "utf-8")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(lambda hook: _start(online_sandbox, hook), STARTED))

@@ -142,6 +142,18 @@ def test_the_environment_of_a_hook_changes_nothing(demo: Index, sandbox: Sandbox
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
+def test_a_type_checker_does_not_see_the_environment_of_the_hook(
+    demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner
+) -> None:
+    """`ty` looks for imports in VIRTUAL_ENV: in its hook there is none, so that it finds the project's own environment."""
+    demo.publish(demo_tool("1.0", name="ty"))
+    project = suite.project(sandbox, [{"id": "ty", "args": ["--dump"], "verbose": True}])
+    project.prepare(runner)
+    result = project.hook(runner, "ty")
+    assert (result.status, '"argv": ["check", "--dump"]' in result.out, "VIRTUAL_ENV" in result.out) == (0, True, False), result
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_parallel_processes_of_one_hook_say_one_thing(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
     """A hook whose files are shared out among processes waits once in an outage, and its output holds one notice."""
     sandbox.env["LASTGOOD_PATIENCE"] = "1"

@@ -7,8 +7,8 @@ this one · what uv's own cache still resolves to · the tool in the environment
 import os
 import sys
 
-from lastgood import record as records
 from lastgood import launch, refresh
+from lastgood import record as records
 from lastgood.errors import Damage, LaunchFailed
 
 TYPE_CHECKING = False

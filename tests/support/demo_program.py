@@ -101,7 +101,7 @@ def look_inside() -> dict[str, object]:
         "orig_argv": getattr(sys, "orig_argv", None),
         "env": dict(os.environ),
         "exec_env": exec_environment(),
-        "cwd": os.getcwd(),  # noqa: PTH109  # pathlib costs as much as the rest together
+        "cwd": os.getcwd(),  # pathlib costs as much as the rest together
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "executable": sys.executable,
@@ -122,7 +122,7 @@ def look_inside() -> dict[str, object]:
 def exec_environment() -> list[str] | None:
     """Return the environment as execve got it, "NAME=value" by "NAME=value"; None where there is no /proc."""
     try:
-        with open("/proc/self/environ", "rb") as environ:  # noqa: PTH123  # pathlib costs as much as the rest together
+        with open("/proc/self/environ", "rb") as environ:  # pathlib costs as much as the rest together
             return [os.fsdecode(entry) for entry in environ.read().split(b"\0") if entry]
     except OSError:
         return None
@@ -198,13 +198,13 @@ def complain(words: Words) -> None:
 
 def format_file(words: Words) -> None:
     """`--format FILE`: a change that shows how often it was made."""
-    with open(words.pop(0), "a", encoding="utf-8") as target:  # noqa: PTH123  # pathlib costs as much as the rest together
+    with open(words.pop(0), "a", encoding="utf-8") as target:  # pathlib costs as much as the rest together
         target.write("formatted\n")
 
 
 def ready(words: Words) -> None:
     """`--ready FILE`: say that the tool has come this far."""
-    with open(words.pop(0), "w", encoding="utf-8") as flag:  # noqa: PTH123  # as above
+    with open(words.pop(0), "w", encoding="utf-8") as flag:  # as above
         flag.write(f"{os.getpid()}\n")
 
 
@@ -212,7 +212,7 @@ def sleep_until(words: Words) -> None:
     """`--sleep-until FILE`: wait for a file, but never for ever: a forgotten tool must not outlive its test."""
     awaited = words.pop(0)
     deadline = time.monotonic() + 120
-    while not os.path.exists(awaited):  # noqa: PTH110  # as above
+    while not os.path.exists(awaited):  # as above
         if time.monotonic() > deadline:
             sys.exit(75)
         time.sleep(0.01)

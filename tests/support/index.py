@@ -74,7 +74,7 @@ class Index:
         self._auth: tuple[str, str] | None = None
 
     @classmethod
-    def start(  # noqa: PLR0913  # each is one way in which indexes differ
+    def start(  # each is one way in which indexes differ
         cls,
         tmp_path: Path,
         *,
@@ -195,7 +195,7 @@ class Index:
         """State this lifetime in all answers from now on; None states none."""
         self._do("cache", max_age=seconds)
 
-    def fault(  # noqa: PLR0913  # what, where, how often, and the details of three kinds
+    def fault(  # what, where, how often, and the details of three kinds
         self,
         kind: FaultKind | int,
         *,
@@ -279,10 +279,10 @@ class Index:
             message = "'bad-certificate' needs an index with tls=True"
             raise ValueError(message)
 
-    def _do(self, command: str, **arguments: Any) -> Any:  # noqa: ANN401  # JSON
+    def _do(self, command: str, **arguments: Any) -> Any:  # JSON
         return self._ask(do=command, **arguments)["result"]
 
-    def _ask(self, **message: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
+    def _ask(self, **message: Any) -> dict[str, Any]:  # JSON
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             message_ = "the index process has no pipes"
@@ -300,7 +300,7 @@ class Index:
 def _start_process() -> subprocess.Popen[bytes]:
     # -S and -E: the server needs the standard library only, and starts twice as fast without site-packages
     command = [sys.executable, "-E", "-S", "-m", "tests.support.index_server"]
-    return subprocess.Popen(  # noqa: S603  # our own module
+    return subprocess.Popen(  # our own module
         command,
         cwd=ROOT,
         env={"LANG": "C.UTF-8"},

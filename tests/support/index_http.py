@@ -59,7 +59,7 @@ class Response:
 
     def head(self) -> bytes:
         """Return status line and headers."""
-        length = {} if self.status == 304 else {"Content-Length": str(len(self.body))}  # noqa: PLR2004  # not modified
+        length = {} if self.status == 304 else {"Content-Length": str(len(self.body))}  # not modified
         lines = [f"{name}: {value}" for name, value in {**length, **self.headers}.items()]
         return "\r\n".join([f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}", *lines, "", ""]).encode()
 
@@ -75,7 +75,7 @@ def read_request(connection: socket.socket, buffer: bytearray) -> HttpRequest | 
     buffer[:] = rest
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
-    if len(words) != 3:  # noqa: PLR2004  # method, target, version
+    if len(words) != 3:  # method, target, version
         return None
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return HttpRequest(words[0], words[1].partition("?")[0], headers)

@@ -272,7 +272,7 @@ class Server:
                     return fault
         return None
 
-    def do_publish(self, **file: Any) -> None:  # noqa: ANN401  # JSON
+    def do_publish(self, **file: Any) -> None:  # JSON
         """Offer a file."""
         with self.lock:
             self.catalog.publish(PublishedFile(**file))
@@ -291,7 +291,7 @@ class Server:
         """Set the lifetime that answers state."""
         self.max_age = max_age
 
-    def do_fault(self, **fault: Any) -> None:  # noqa: ANN401  # JSON
+    def do_fault(self, **fault: Any) -> None:  # JSON
         """Set a fault, on top of those there are."""
         added = Fault(**fault)
         with self.lock:
@@ -443,9 +443,9 @@ def _login(max_age: int | None) -> Response:
 
 def _refusal(status: int) -> Response:
     headers = {"Content-Type": "text/plain"}
-    if status == 401:  # noqa: PLR2004
+    if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="test index"'
-    if status == 407:  # noqa: PLR2004
+    if status == 407:
         headers["Proxy-Authenticate"] = 'Basic realm="test proxy"'
     return Response(status, f"status {status}\n".encode(), headers)
 

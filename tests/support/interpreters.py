@@ -72,7 +72,7 @@ def version_of(python: Path) -> tuple[int, int] | None:
     if not _is_real(python):
         return None
     code = "import sys; print(*sys.version_info[:2], sys.prefix == sys.base_prefix)"
-    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=20)  # noqa: S603  # found above
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=20)  # found above
     words = done.stdout.split()
     if done.returncode or words[2:] != ["True"]:
         return None

@@ -43,6 +43,6 @@ def _linux(needle: bytes) -> list[Process]:
 
 def _elsewhere(needle: bytes) -> list[Process]:
     """List with `ps`, which shows the environment of one's own processes with `-E` on macOS (not tried there yet)."""
-    listing = subprocess.run(["ps", "-A", "-E", "-ww", "-o", "pid=,command="], capture_output=True, check=True).stdout  # noqa: S607
+    listing = subprocess.run(["ps", "-A", "-E", "-ww", "-o", "pid=,command="], capture_output=True, check=True).stdout
     lines = [line.strip() for line in listing.splitlines() if needle in line]
     return [(int(line.split()[0]), os.fsdecode(line.partition(b" ")[2])) for line in lines]

@@ -63,7 +63,7 @@ class Result:
         """Stderr as text."""
         return self.stderr.decode(errors="surrogateescape")
 
-    def json(self) -> Any:  # noqa: ANN401  # JSON
+    def json(self) -> Any:  # JSON
         """Stdout as JSON, as `--dump` prints it."""
         return json.loads(self.stdout)
 
@@ -170,18 +170,18 @@ class Sandbox:
         *,
         env: Mapping[str, str | None] | None = None,
         cwd: Path | None = None,
-        **options: Any,  # noqa: ANN401  # whatever Popen takes
+        **options: Any,  # whatever Popen takes
     ) -> subprocess.Popen[bytes]:
         """Start a program and leave the rest to the test; a session of its own unless `start_new_session=False`."""
         environment = self.environment(env)
         options.setdefault("start_new_session", True)
-        return subprocess.Popen(self._found(argv, environment), env=environment, cwd=cwd or self.work, **options)  # noqa: S603
+        return subprocess.Popen(self._found(argv, environment), env=environment, cwd=cwd or self.work, **options)
 
-    def lastgood(self, *words: str | bytes, **options: Any) -> Result:  # noqa: ANN401  # those of `run`
+    def lastgood(self, *words: str | bytes, **options: Any) -> Result:  # those of `run`
         """Run `lastgood WORDS…`, the console script beside this interpreter."""
         return self.run([lastgood_script(), *words], **options)
 
-    def uvx(self, *words: str | bytes, **options: Any) -> Result:  # noqa: ANN401  # those of `run`
+    def uvx(self, *words: str | bytes, **options: Any) -> Result:  # those of `run`
         """Run `uvx WORDS…`."""
         return self.run(["uvx", *words], **options)
 
@@ -197,7 +197,7 @@ class Sandbox:
         environment = self.environment({"TERM": "xterm-256color", **(env or {})})
         return Terminal(self._found(argv, environment), env=environment, cwd=cwd or self.work, size=size)
 
-    def pty(  # noqa: PLR0913  # those of `run`, and the size
+    def pty(  # those of `run`, and the size
         self,
         argv: Sequence[str | bytes],
         *,

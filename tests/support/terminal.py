@@ -37,7 +37,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         # login_tty makes the session, so that Ctrl-C works; Popen itself has no word for it
-        self.process = subprocess.Popen(argv, env=env, cwd=cwd, preexec_fn=lambda: os.login_tty(slave))  # noqa: S603, PLW1509
+        self.process = subprocess.Popen(argv, env=env, cwd=cwd, preexec_fn=lambda: os.login_tty(slave))  # noqa: PLW1509
         os.close(slave)
 
     def __enter__(self) -> Self:
