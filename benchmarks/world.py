@@ -112,8 +112,8 @@ def fetch(place: Path) -> Path:
 class World:
     """One user with an index of their own; uv caches and homes can be had anew for every run."""
 
-    def __init__(self, place: Path, wheels: Path, lastgood: Path, *, max_age: int | None) -> None:
-        """Start the index and publish everything."""
+    def __init__(self, place: Path, wheels: Path, lastgood: Path, *, max_age: int | None, distance: float = 0) -> None:
+        """Start the index, so many milliseconds away, and publish everything."""
         place.mkdir(parents=True)
         self.index = Index.start(place, max_age=max_age)
         for path in sorted(wheels.glob("*.whl")):
@@ -123,6 +123,14 @@ class World:
         self.sandbox.env.pop("DEMO_STARTS")
         self.lastgood = str(lastgood)
         self._places = 0
+        self._relay = self._put_away(distance) if distance else None
+
+    def _put_away(self, distance: float) -> subprocess.Popen[str]:
+        words = [sys.executable, "-m", "benchmarks.relay", self.index.host, str(distance)]
+        relay = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # our own
+        assert relay.stdout is not None
+        self.sandbox.env["UV_DEFAULT_INDEX"] = f"http://127.0.0.1:{int(relay.stdout.readline())}/simple/"
+        return relay
 
     def uvx(self, *words: str) -> list[str]:
         """Return the command line of `uvx`."""
@@ -156,4 +164,6 @@ class World:
     def close(self) -> None:
         """End the index."""
         self.sandbox.close()
+        if self._relay is not None:
+            self._relay.communicate()
         self.index.close()

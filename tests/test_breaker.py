@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HOST = "index.example:443"
 NOW = 1_800_000_000.0
 HOUR = 3600.0
+PATIENCE = "1.9"  # uv counts whole seconds: it gives up after one, with time to say so on a busy machine
 
 
 # --- its arithmetic -------------------------------------------------------------------------------------------------
@@ -166,8 +167,8 @@ def test_a_host_in_words(host: str, words: str) -> None:
 
 
 def keep_tools(sandbox: Sandbox, index: Index, *names: str) -> None:
-    """Keep 1.0 of each tool, asked for an hour ago; 2.0 is published since; a run waits a second for it."""
-    sandbox.env["LASTGOOD_PATIENCE"] = "1"
+    """Keep 1.0 of each tool, asked for an hour ago; 2.0 is published since; a run waits two seconds for it."""
+    sandbox.env["LASTGOOD_PATIENCE"] = PATIENCE
     for name in names:
         index.publish(demo_tool("1.0", name=name))
         assert sandbox.lastgood("run", name, "--version").out == f"{name} 1.0\n"
@@ -235,9 +236,8 @@ def test_half_open_and_one_process_tries(demo: Index, sandbox: Sandbox) -> None:
     names = tools * 4
     results = run_all(sandbox, names)
     assert_all_ran(results, names)
-    tried = [result for result in results if "did not answer (timed out)" in result.err]
-    assert len(tried) == 1, results
-    assert [result for result in results if "has not answered since" in result.err] == [r for r in results if r not in tried]
+    assert sum("did not answer (timed out)" in result.err for result in results) == 1, results
+    assert sum("has not answered since" in result.err for result in results) == 7, results
     demo.wait_for_requests(2)
     assert len(demo.requests()) == 2  # short, then patient, by the same process
     demo.heal()
@@ -273,7 +273,7 @@ def test_half_open_and_who_prefers_the_cache_says_nothing(demo: Index, sandbox: 
 
 @pytest.mark.leaves_processes
 def test_a_process_that_dies_while_it_tries_leaves_the_next_try_to_others(demo: Index, sandbox: Sandbox) -> None:
-    """After kill -9 of the one that tries, and whoever comes next tries: no lock is left, and no breaker stays half-open for ever."""
+    """After kill -9 of the one that tries, and whoever comes next tries: no lock and no half-open breaker is left."""
     keep_tools(sandbox, demo, "demo-tool")
     trip(sandbox, demo.host)
     retry_now(sandbox)

@@ -1,7 +1,8 @@
 """Promise 3, against everything else that happens to files, clocks, disks and processes: a good tool is never lost.
 
 What is damaged is replaced by another file, never written in place: the files of a generation are hard links into uv's
-cache, and what is damaged there no one can mend. Root is made an ordinary user (`support.privileges`) where permissions are the disaster.
+cache, and what is damaged there no one can mend. Root is made an ordinary user (`support.privileges`) where permissions are
+the disaster.
 """
 
 from __future__ import annotations
@@ -424,19 +425,21 @@ def test_a_home_on_a_read_only_mount_serves_what_it_keeps(demo: Index, sandbox: 
 
 
 @needs_permissions
-def test_a_home_that_cannot_be_made_is_no_reason_not_to_run(demo: Index, sandbox: Sandbox) -> None:
+@pytest.mark.usefixtures("demo")
+def test_a_home_that_cannot_be_made_is_no_reason_not_to_run(sandbox: Sandbox) -> None:
     """A first run in a directory that cannot be written: plain uvx, and one line that says so."""
     forbidden = sandbox.root / "forbidden"
     forbidden.mkdir(mode=0o500)
     result = run(sandbox, {"LASTGOOD_HOME": str(forbidden / "home")})
     assert_ran(result, sandbox, "1.0")
-    assert [line for line in result.err.splitlines() if line.startswith("lastgood: ")] == [
-        f"lastgood: warning: `{forbidden}/home` is not writable (permission denied); running through `uvx` without keeping `demo-tool`"
-    ]
+    said = [line for line in result.err.splitlines() if line.startswith("lastgood: ")]
+    trouble = f"`{forbidden}/home` is not writable (permission denied)"
+    assert said == [f"lastgood: warning: {trouble}; running through `uvx` without keeping `demo-tool`"]
 
 
 @pytest.mark.parametrize("age", [0.0, HOUR], ids=["fresh", "stale"])
-def test_a_home_that_others_may_write_is_not_trusted(demo: Index, sandbox: Sandbox, age: float) -> None:
+@pytest.mark.usefixtures("demo")
+def test_a_home_that_others_may_write_is_not_trusted(sandbox: Sandbox, age: float) -> None:
     """It names what gets executed: plain uvx, one line that says why, and nothing in it is touched."""
     assert sandbox.lastgood(*DEMO).status == 7
     sandbox.wait_quiet()

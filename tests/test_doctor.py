@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lastgood import card as cards
-from lastgood import doctor
+from lastgood import doctor, probe
 from lastgood import record as records
 from tests.support.interpreters import uv_binary
 from tests.support.kept import expect_version, keep, only_record, trip
@@ -28,7 +28,7 @@ from tests.support.wheels import demo_dep, demo_tool
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tests.conftest import SandboxFactory
+    from tests.conftest import IndexFactory, SandboxFactory
     from tests.support.index import Index
     from tests.support.sandbox import Result, Sandbox
 
@@ -451,31 +451,54 @@ def test_leftovers(demo: Index, sandbox: Sandbox) -> None:
 # --- indexes and hosts ----------------------------------------------------------------------------------------------
 
 
-def test_what_an_index_answers(demo: Index, sandbox: Sandbox) -> None:
-    """An index that does not answer as one is a problem, one that wants a login a warning, with what it said."""
+ANSWERS: list[tuple[Any, str]] = [
+    (503, "HTTP 503"),
+    (429, "HTTP 429"),
+    ("login", "web page instead of an index"),
+    ("redirect-login", "web page instead of an index"),
+    ("redirect-404", "web page instead of an index"),
+    ("garbage", "an answer that is no JSON"),
+    ("reset", "no connection: [errno 104] connection reset by peer"),
+    ("truncate", "answer cut short"),
+    ("hang-before-headers", "timed out"),
+    ("hang-after-headers", "timed out"),
+    ("refuse", "connection refused"),
+]
+
+
+@pytest.mark.parametrize(("fault", "said"), ANSWERS, ids=[str(fault) for fault, _ in ANSWERS])
+def test_an_index_that_does_not_answer_as_one(demo: Index, sandbox: Sandbox, fault: Any, said: str) -> None:  # noqa: ANN401
+    """Whatever keeps uv from working with an index is told for what it is; an answer that begins as it should is good."""
+    demo.fault(fault)
+    found = probe.visit(demo.url + "/demo-tool/", sandbox.env)
+    assert (found.good, found.refused, found.said) == (False, False, said)
+    demo.heal()
+    found = probe.visit(demo.url + "/demo-tool/", sandbox.env)
+    assert (found.good, found.refused, found.said, found.protocol) == (True, False, "a JSON index", "HTTP/1.1")
+
+
+@pytest.mark.parametrize("api", ["html", "json"])
+def test_an_index_that_answers(index_factory: IndexFactory, sandbox: Sandbox, api: str) -> None:
+    """Both forms of the simple API are known, on a project's page and on the list of all projects."""
+    index = index_factory(api=api)
+    index.publish(demo_tool("1.0"))
+    found = [probe.visit(index.url + page, sandbox.env).said for page in ("/demo-tool/", "/")]
+    assert found[0] == f"a{'n HTML' if api == 'html' else ' JSON'} index"
+    assert found[1] in (found[0], "HTTP 404")
+
+
+def test_what_is_made_of_an_answer(demo: Index, sandbox: Sandbox) -> None:
+    """No answer is a problem; an answer that wants a login, or knows nothing of what is kept, is a warning."""
     keep(sandbox)
-    expected: list[tuple[Any, str, str]] = [
-        (503, "problem", "HTTP 503"),
-        (429, "problem", "HTTP 429"),
-        (401, "warning", "HTTP 401"),
-        (404, "warning", "HTTP 404"),
-        ("login", "problem", "web page instead of an index"),
-        ("redirect-login", "problem", "web page instead of an index"),
-        ("redirect-404", "problem", "web page instead of an index"),
-        ("garbage", "problem", "an answer that is no JSON"),
-        ("reset", "problem", "no connection"),
-        ("hang-before-headers", "problem", "timed out"),
-        ("refuse", "problem", "connection refused"),
-    ]
-    for fault, verdict, said in expected:
+    for fault, verdict in ((503, "problem"), (401, "warning"), (404, "warning")):
         demo.fault(fault)
-        found = examine(sandbox).only("index")
+        found = examine(sandbox)
         demo.heal()
-        assert (fault, found["verdict"]) == (fault, verdict)
-        assert found["words"].startswith(f"`{demo.url}` (`UV_DEFAULT_INDEX`): {said}")
+        assert (found.only("index")["verdict"], found.left()) == (verdict, ["index"] if verdict == "problem" else [])
+        assert found.only("index")["words"].startswith(f"`{demo.url}` (`UV_DEFAULT_INDEX`): HTTP {fault}, HTTP/1.1 in ")
 
 
-def test_every_index_that_is_named(index_factory: Any, demo: Index, sandbox: Sandbox) -> None:
+def test_every_index_that_is_named(index_factory: IndexFactory, demo: Index, sandbox: Sandbox) -> None:
     """Indexes come from variables, uv's files and records, are asked once each, and no password is ever shown or lost."""
     from_file, from_record = index_factory(), index_factory()
     (sandbox.config_home / "uv").mkdir()

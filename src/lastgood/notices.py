@@ -1,4 +1,7 @@
-"""The lines of a run that need more than words: an open breaker's, an earlier refresh's, one for many processes. On the hot path."""
+"""The lines of a run that need more than words: an open breaker's, an earlier refresh's, one for many processes.
+
+On the hot path.
+"""
 
 import os
 import time

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from lastgood import behind, breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, surroundings, uv
+from lastgood import behind, breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, stale, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed, StateError
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lastgood.refresh import Job, Outcome
     from lastgood.scene import Scene
 
-_GRACE = 0.25  # seconds: uv's timeouts are whole seconds, and its words about the host arrive a moment after them
-_POLL = 0.02
 _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
 
 
@@ -56,7 +54,7 @@ def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str) -> int:
     return 2
 
 
-# --- a stale card ---------------------------------------------------------------------------------------------------
+# --- the story ------------------------------------------------------------------------------------------------------
 
 
 def slowly(scene: "Scene") -> int:
@@ -65,136 +63,8 @@ def slowly(scene: "Scene") -> int:
     if card is not None and card.lean:
         step = policy.decide(card, scenes.mode_of(scene, card.mode), time.time(), policy.CLOSED)
         if step in (policy.WAIT, policy.BEHIND):
-            return _stale(scene, card, _lean_job(scene, card), wait=step == policy.WAIT)
+            return _Run(scene).after(stale.run(scene, card, stale.lean_job(scene, card), wait=step == policy.WAIT))
     return _Run(scene).go()
-
-
-def _lean_job(scene: "Scene", card: "Card") -> "Job":
-    """A refresh whose questions to uv are known from the card: the configuration is read while uv works."""
-    job = refresh.Job(scene)
-    job.source = card.spec
-    job.options = [*request.kept_options(scene.words), *(card.extra.split("\t") if card.extra else [])]
-    return job
-
-
-def _stale(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> int:
-    """Refresh behind; wait at most `patience` for it, or not at all; then run the best there is."""
-    started = time.time()
-    job.patience = card.patience
-    job.known_source = card.source
-    down = breaker.first_known(scene.home, card.hosts.split())
-    try:
-        probe = [locks.claim(breaker.probe_lock(scene.home, down.host))] if down is not None else []
-        claims = [locks.claim(f"{scene.home}/records/{card.record}.lock"), *probe]
-        if not surroundings.unchanged(card.stamps):  # check again: another process refreshed before the lock was free
-            for claim in claims:
-                claim.release()
-            return _Run(scene).go()
-        listener = behind.start(lambda speaker: _work(job, speaker), claims)
-    except locks.Busy:
-        if down is not None:  # half-open: one process tries, the others run
-            if wait:
-                notices.say_open(scene, card, down, started)
-            return _start(scene, card)
-        told = _watch(scene, card, started) if wait else behind.Told(refresh.UNCHANGED)
-    except locks.LockTrouble as error:
-        told = behind.Told(refresh.LOCAL, str(error))
-    else:
-        told = listener.wait(card.patience + _GRACE) if wait else behind.Told(refresh.UNCHANGED)
-    if told is None:
-        return _lost_patience(scene, card)
-    return _after(scene, card, told)
-
-
-def _work(job: "Job", speaker: behind.Speaker) -> None:
-    """The refresh behind: quick at first; where the index is only slow, once more with uv's own patience."""
-    job.early = lambda outcome: speaker.tell(_told(outcome))
-    outcome = refresh.refresh(job)
-    speaker.tell(_told(outcome))
-    if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
-        job.patience = None
-        outcome = refresh.refresh(job)
-    if outcome.kind == refresh.NEW and job.record is not None:
-        from lastgood import upkeep
-
-        upkeep.after_refresh(job.home, job.record.current)
-
-
-def _told(outcome: "Outcome") -> behind.Told:
-    host = breaker.shown(outcome.finding.host) if outcome.finding is not None else ""
-    return behind.Told(outcome.kind, outcome.reason, host, outcome.version)
-
-
-def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None":
-    """Wait for another process's refresh of the same request: for its card, its record, or the breaker that it opens."""
-    until = time.monotonic() + card.patience
-    lock = f"{scene.home}/records/{card.record}.lock"
-    while time.monotonic() < until:
-        down = breaker.first_open(scene.home, card.hosts.split(), time.time())
-        if down is not None:
-            return behind.Told(refresh.OUTAGE, down.reason, breaker.shown(down.host))
-        ended = not locks.is_held(lock)
-        if ended or scenes.find_card(scene) is None:
-            return _others_outcome(scene, started)
-        time.sleep(_POLL)
-    return None
-
-
-def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
-    """What another process's refresh wrote into the record."""
-    from lastgood import record as records
-
-    assert scene.card is not None
-    record, _ = records.recover(scene.home, scene.card.record, scene.card.tool)
-    if record is None or float(record.last.get("at", 0.0)) < started - 1.0:
-        return behind.Told(behind.DIED)
-    kind = str(record.last.get("outcome", ""))
-    return behind.Told(refresh.NEW if kind in (refresh.NEW, refresh.UNCHANGED) else kind, str(record.last.get("reason", "")))
-
-
-def _lost_patience(scene: "Scene", card: "Card") -> int:
-    """Nobody said anything in time: the breaker opens for the next runs, and the last good runs now."""
-    now = time.time()
-    hosts = card.hosts.split()
-    down = breaker.trip(scene.home, hosts[0], "no answer in time", now)
-    line = messages.fallback_slow(card.tool, card.version, now - card.asked, breaker.shown(down.host), card.patience)
-    notices.warn(scene, line)
-    notices.note_fallback(scene, card, now)
-    return _start(scene, card)
-
-
-def _after(scene: "Scene", card: "Card", told: behind.Told) -> int:
-    """Run what is best after a refresh that told its outcome."""
-    if told.kind == refresh.ANSWER:
-        if outage.is_refusal(told.reason):
-            messages.say("hint", messages.auth(card.tool, card.version, told.host, told.reason), scene.loud)
-        return _Run(scene).answered()
-    if told.kind == refresh.NEW:
-        found = scenes.find_card(scene)
-        return _start(scene, found) if found is not None else _Run(scene).go()
-    if told.kind == refresh.REFUSED:
-        notices.warn(scene, refresh.refused_line(card.tool, told.version, told.reason, card.version))
-    elif told.kind == refresh.OUTAGE:
-        notices.say_stands_in(scene, card, messages.no_answer(told.host, told.reason))
-    elif told.kind == refresh.LOCAL:
-        notices.say_stands_in(scene, card, f"the index could not be asked ({told.reason})")
-    elif told.kind == behind.DIED:
-        notices.say_stands_in(scene, card, "the refresh ended without a word")
-    return _start(scene, card)
-
-
-def _start(scene: "Scene", card: "Card") -> int:
-    """Become the tool; where its generation cannot start it, tell the whole story."""
-    if card.notice:
-        notices.say_waiting(scene, card)
-    try:
-        launch.tool(scene.home, card, scene.words.args, scene.environ)
-    except LaunchFailed as error:
-        scene.reason = str(error)
-        return _Run(scene).go()
-
-
-# --- the whole story ------------------------------------------------------------------------------------------------
 
 
 class _Run:
@@ -216,8 +86,10 @@ class _Run:
             ended = self._read_record()
         return self._act() if ended is None else ended
 
-    def answered(self) -> int:
-        """The index answered, and not with a release: uvx says so in its own words."""
+    def after(self, came: str) -> int:
+        """What follows a stale card that did not end in the tool: everything anew, or the index's answer in uvx's own words."""
+        if came == stale.STORY:
+            return self.go()
         ended = self._identify()
         return self._plain() if ended is None else ended
 
@@ -329,7 +201,7 @@ class _Run:
             return self._refresh_first(mode, offline=step == policy.OFFLINE)
         if step in (policy.WAIT, policy.BEHIND):
             self.scene.card = card
-            return _stale(self.scene, card, self._job(), wait=step == policy.WAIT)
+            return self.after(stale.run(self.scene, card, self._job(), wait=step == policy.WAIT))
         if step == policy.RUN_OPEN and down is not None:
             notices.say_open(self.scene, card, down, now)
         return self._launch(card)

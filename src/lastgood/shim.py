@@ -1,5 +1,6 @@
 """A program named `uvx` that is lastgood: every existing call site, cron line and MCP client entry works unchanged."""
 
+import contextlib
 import os
 import shlex
 import stat
@@ -18,8 +19,22 @@ _BODY = """\
 # {mark}: `uvx` by way of lastgood; `lastgood shim remove` takes it away
 import sys
 
-from lastgood.fastpath import main
-
+try:
+    from lastgood.fastpath import main
+except Exception as error:
+    try:
+        from lastgood.lastresort import become_uvx as main
+    except Exception:
+        import os, signal
+        sys.stderr.write(f"lastgood: warning: internal error ({{type(error).__name__}}: {{error}}), running plain `uvx`\n")
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        for uv in [os.path.join(place, "uv") for place in os.get_exec_path()]:
+            if os.path.isfile(uv) and os.access(uv, os.X_OK):
+                os.execv(uv, [uv, "tool", "uvx", *sys.argv[1:]])
+        sys.stderr.write("lastgood: error: `uv` was not found on PATH; remove this `uvx` or install lastgood again\n")
+        sys.exit(2)
+    sys.exit(main(sys.argv[1:], error))
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -33,7 +48,7 @@ class Shim:
         self.path = path
         self.installed = uv.is_shim(path)
         self.found = uv.on_path(NAME, environ.get("PATH", ""))
-        self.first = bool(self.found) and os.path.realpath(self.found) == os.path.realpath(path)
+        self.first = self.installed and bool(self.found) and os.path.realpath(self.found) == os.path.realpath(path)
 
 
 def directory(named: str, environ: "Mapping[str, str]") -> str:
@@ -44,11 +59,11 @@ def directory(named: str, environ: "Mapping[str, str]") -> str:
 def text() -> str:
     """The program: started by the interpreter that lastgood is installed for."""
     body = _BODY.format(mark=uv.SHIM_MARK.decode())
-    header = f"#!{sys.executable}\n"
+    header = f"#!{sys.executable} -P\n"  # what lies in the shim's directory is not lastgood's
     if len(header.encode()) <= _LONGEST_HEADER and " " not in sys.executable:
         return header + body
     # a header that the kernel would cut or split: a shell starts the interpreter, which reads the same lines as a string
-    return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} \"$0\" \"$@\"\n' '''\n{body}"
+    return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} -P \"$0\" \"$@\"\n' '''\n{body}"
 
 
 def install(place: str, environ: "Mapping[str, str]") -> Shim:
@@ -60,12 +75,16 @@ def install(place: str, environ: "Mapping[str, str]") -> Shim:
         )
     aside = f"{path}.{os.getpid()}.new"
     try:
+        if place == directory("", environ):  # made with its mode, or runs would not trust it
+            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
         os.makedirs(place, mode=0o700, exist_ok=True)
         with open(aside, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text())
         os.chmod(aside, stat.S_IRWXU)
         os.replace(aside, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
         raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})") from error
     return Shim(path, environ)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SHIM_MARK = b"lastgood shim"
+_HEADER = 8192  # bytes in which the mark stands, however long the path of the interpreter before it is
 _RESULT = 9  # dash knows only single digits
 _HIGH = 10
 # The child that reports where it runs and keeps uv's cache lock until its standard input ends. A shell instead of the
@@ -46,6 +47,8 @@ def find(environ: "Mapping[str, str]") -> Uv:
         path = on_path("uv" if os.path.isdir(named) else named, named if os.path.isdir(named) else environ.get("PATH", ""))
         if not path:
             raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is no program", "set it to the path of uv, or unset it")
+        if is_shim(path):
+            raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is lastgood itself", "set it to the path of uv, or unset it")
         return _with_uvx(path, "LASTGOOD_UV")
     own = os.path.dirname(sys.executable)
     search = environ.get("PATH", "")
@@ -83,12 +86,12 @@ def _is_program(path: str) -> bool:
 
 
 def _with_uvx(path: str, found: str) -> Uv:
-    """Uv with the `uvx` beside it, or `uv tool run` where there is none or it is lastgood itself."""
+    """Uv with the `uvx` beside it, or `uv tool uvx`, which is what uvx itself starts, where there is none or it is lastgood."""
     for place in (os.path.dirname(path), os.path.dirname(os.path.realpath(path))):
         uvx = os.path.join(place, "uvx")
         if _is_program(uvx) and not is_shim(uvx):
             return Uv(path, [uvx], found)
-    return Uv(path, [path, "tool", "run"], found)
+    return Uv(path, [path, "tool", "uvx"], found)  # `tool run` knows no `--version`, and its help calls itself so
 
 
 def ask(found: Uv, words: "Sequence[str]", environ: "Mapping[str, str]", seconds: float = 10.0) -> str:
@@ -109,7 +112,7 @@ def is_shim(path: str) -> bool:
     """Whether the program at `path` is lastgood in the guise of uvx."""
     try:
         with open(path, "rb") as file:
-            return SHIM_MARK in file.read(512)
+            return SHIM_MARK in file.read(_HEADER)
     except OSError:
         return False
 

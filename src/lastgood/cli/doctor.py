@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ABOUT = """\
-  Looks at uv, the home, its disk and records, every kept environment, the launch
-  cards, the indexes that settings and records name, what shadows lastgood, and
-  what the hooks of this repository fetch. Changes nothing without `--fix`.
+  Looks at uv, the home, its disk and records, every kept environment, the
+  launch cards, the indexes that settings and records name, what shadows
+  lastgood, and what the hooks of this repository fetch. Changes nothing
+  without `--fix`.
 
   Exit status 1 where a problem is left; a warning is none."""
 _MOST = 10

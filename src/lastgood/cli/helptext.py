@@ -148,7 +148,7 @@ def _columns(rows: "list[tuple[str, str]]", longest: int = 0) -> str:
     width = min(max(longest, *(len(name) for name, _ in rows)), 30) + 4
     lines = []
     for name, text in rows:
-        whole = text.replace("[env: ", "[env:\u00a0").replace("[default: ", "[default:\u00a0")  # what people copy stays on one line
+        whole = text.replace("[env: ", "[env:\u00a0")  # what people copy stays on one line
         wrapped = textwrap.wrap(whole, across - width, break_on_hyphens=False) or [""]
         lines.append(f"  {name}".ljust(width) + wrapped[0])
         lines += [" " * width + more for more in wrapped[1:]]

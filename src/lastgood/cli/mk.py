@@ -28,8 +28,8 @@ def main(_: "argparse.Namespace", environ: "dict[str, str]") -> int:
     found = project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
     place = os.path.join(paths.home(environ), "mk")
     path = os.path.join(place, f"{zlib.crc32(cwd.encode('utf-8', 'surrogateescape')):08x}.mk")
-    if any(c.isspace() or c in "$#" for c in path):
-        raise LastgoodError(f"`{path}` cannot be included by make, which splits names at blanks", "set `LASTGOOD_HOME`")
+    if any(c in _UNNAMEABLE or (c.isspace() and c != " ") for c in path):
+        raise LastgoodError(f"`{path}` is no name that make could include", "set `LASTGOOD_HOME`")
     try:
         os.makedirs(place, mode=0o700, exist_ok=True)
         record.write(path, text(sorted(found.tools)), durable=False)

@@ -1,6 +1,7 @@
 """`lastgood shim`: a `uvx` that is lastgood."""
 
 import os
+import shlex
 import sys
 
 from lastgood import messages, shim, uv
@@ -42,7 +43,7 @@ def _say_path(made: shim.Shim, environ: "dict[str, str]") -> None:
     if made.first:
         return
     found = f"PATH finds `{made.found}`" if made.found else "PATH finds no `uvx`"
-    line = f'{found}; put the shim first: export PATH="{os.path.dirname(made.path)}:$PATH"'
+    line = f'{found}; put the shim first: export PATH={shlex.quote(os.path.dirname(made.path))}:"$PATH"'
     messages.say("hint", line, environ)
 
 

