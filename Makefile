@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
 
 .PHONY: try test test-quick lint types check bench clean
 
 $(STAMP): pyproject.toml scripts/lastgood
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,nox]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(DEV): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,nox,tox]'
 	touch $@
 
 try: $(STAMP)
@@ -17,21 +22,21 @@ try: $(STAMP)
 
 check: lint types
 
-lint: $(STAMP)
+lint: $(DEV)
 	$(BIN)/lastgood run ruff check .
 	$(BIN)/lastgood run ruff format --check .
 	$(BIN)/lint-imports
 
-types: $(STAMP)
+types: $(DEV)
 	$(BIN)/mypy
 
-test: check
-	$(BIN)/python -m pytest
+test: check $(DEV)
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-quick: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not online"
+test-quick: $(DEV)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not online"
 
-bench: $(STAMP)
+bench: $(DEV)
 	$(BIN)/python -m benchmarks.bench
 
 clean:

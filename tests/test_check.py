@@ -276,3 +276,17 @@ def test_a_check_has_last_words_and_a_status(tmp_path: Path) -> None:
     status, said = generations.run_quietly([str(tmp_path / "nothing")], environ, 20)
     assert (status, said) == (127, f"{tmp_path / 'nothing'}: No such file or directory")
     assert generations.run_quietly([str(system_python()), "-c", "import os; os.kill(0, 9)"], environ, 20)[0] == -9
+
+
+def test_a_program_that_closes_its_output_and_goes_on_is_stopped_in_time() -> None:
+    """A check is bounded by its own end, not by the end of its output: one that only closes its pipe is stopped, too."""
+    status, said = generations.run_quietly(["sh", "-c", "echo last words; exec >&- 2>&-; sleep 600"], {"PATH": os.defpath}, 0.5)
+    assert status is None
+    assert said == "last words\n"
+
+
+def test_what_a_program_leaves_running_does_not_hold_up_its_result() -> None:
+    """A check that leaves a background process with its output open ends when the check itself does."""
+    status, said = generations.run_quietly(["sh", "-c", "sleep 5 & echo started; exit 4"], {"PATH": os.defpath}, 600.0)
+    assert status == 4
+    assert said == "started\n"

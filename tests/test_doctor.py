@@ -20,7 +20,7 @@ from lastgood import card as cards
 from lastgood import doctor, probe
 from lastgood import record as records
 from tests.support.interpreters import uv_binary
-from tests.support.kept import expect_version, keep, only_record, trip
+from tests.support.kept import expect_version, keep, only_record, own_lines, trip
 from tests.support.privileges import NO_MOUNTS, NO_PERMISSIONS, Mounts, as_ordinary_user, mounts_allowed, permissions_count
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_dep, demo_tool
@@ -37,6 +37,12 @@ NAMES = (
 ).replace("hard-links", "hard links")
 needs_mounts = pytest.mark.skipif(not mounts_allowed(), reason=NO_MOUNTS)
 needs_permissions = pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
+
+
+@pytest.fixture
+def alone(sandbox_factory: SandboxFactory) -> Sandbox:
+    """Make a user whom no index is named to."""
+    return sandbox_factory()
 
 
 class Examined:
@@ -93,13 +99,13 @@ def replace(path: Path, content: bytes) -> None:
 # --- nothing is wrong -----------------------------------------------------------------------------------------------
 
 
-def test_an_empty_home_is_well(sandbox: Sandbox) -> None:
+def test_an_empty_home_is_well(alone: Sandbox) -> None:
     """Where nothing is kept yet nothing is wrong, the next step is named, and looking makes nothing."""
-    found = examine(sandbox)
+    found = examine(alone)
     assert (found.left(), found.bad()) == ([], [])
     assert found.only("records")["words"] == "nothing is kept yet"
     assert found.only("records")["step"] == "`lastgood warm TOOL` keeps one"
-    assert not sandbox.home.exists()
+    assert not alone.home.exists()
 
 
 def test_a_home_in_use_is_well(demo: Index, sandbox: Sandbox) -> None:
@@ -135,52 +141,52 @@ def test_told_on_a_terminal_and_elsewhere(demo: Index, sandbox: Sandbox) -> None
 # --- uv -------------------------------------------------------------------------------------------------------------
 
 
-def test_which_uv(sandbox: Sandbox) -> None:
+def test_which_uv(alone: Sandbox) -> None:
     """The uv that is used is named, with where it was found."""
-    number = sandbox.run(["uv", "--version"]).out.split()[1]
-    on_path = examine(sandbox).only("uv")["words"]
-    assert on_path == f"{number} at `{sandbox.bin / 'uv'}` (on PATH)"
-    named = examine(sandbox, env={"LASTGOOD_UV": str(uv_binary())}).only("uv")["words"]
+    number = alone.run(["uv", "--version"]).out.split()[1]
+    on_path = examine(alone).only("uv")["words"]
+    assert on_path == f"{number} at `{alone.bin / 'uv'}` (on PATH)"
+    named = examine(alone, env={"LASTGOOD_UV": str(uv_binary())}).only("uv")["words"]
     assert named == f"{number} at `{uv_binary()}` (named by `LASTGOOD_UV`)"
-    (sandbox.bin / "uv").unlink()
-    (sandbox.bin / "uvx").unlink()
-    bundled = examine(sandbox).only("uv")["words"]
+    (alone.bin / "uv").unlink()
+    (alone.bin / "uvx").unlink()
+    bundled = examine(alone).only("uv")["words"]
     assert re.fullmatch(rf"{number} at `.*` \(bundled: in the environment of lastgood\)", bundled)
 
 
-def test_no_uv_and_a_uv_that_does_not_run(sandbox: Sandbox) -> None:
+def test_no_uv_and_a_uv_that_does_not_run(alone: Sandbox) -> None:
     """A uv that is not there, and one that is there and does not work, are problems; everything else is still looked at."""
-    missing = examine(sandbox, env={"LASTGOOD_UV": "/nowhere/uv"})
+    missing = examine(alone, env={"LASTGOOD_UV": "/nowhere/uv"})
     assert (missing.left(), missing.only("uv")["words"]) == (["uv"], "`LASTGOOD_UV` is `/nowhere/uv`, which is no program")
     assert missing.only("home")["verdict"] == "ok"
-    broken = sandbox.bin / "broken"
+    broken = alone.bin / "broken"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
-    found = examine(sandbox, env={"LASTGOOD_UV": str(broken)})
+    found = examine(alone, env={"LASTGOOD_UV": str(broken)})
     assert (found.left(), found.only("uv")["words"]) == (["uv"], f"`{broken}` (LASTGOOD_UV) does not run")
 
 
-def test_an_old_uv(sandbox: Sandbox) -> None:
+def test_an_old_uv(alone: Sandbox) -> None:
     """A uv older than lastgood is made for is a warning; how old that is comes from the package's own metadata."""
-    old = sandbox.bin / "old"
+    old = alone.bin / "old"
     old.write_text("#!/bin/sh\necho uv 0.1.2\n")
     old.chmod(0o755)
-    found = examine(sandbox, env={"LASTGOOD_UV": str(old)}).only("uv")
+    found = examine(alone, env={"LASTGOOD_UV": str(old)}).only("uv")
     assert (found["verdict"], " is older than 0.9, " in found["words"]) == ("warning", True)
 
 
 # --- home, disk, links ----------------------------------------------------------------------------------------------
 
 
-def test_a_home_that_may_not_be_trusted(sandbox: Sandbox) -> None:
+def test_a_home_that_may_not_be_trusted(alone: Sandbox) -> None:
     """A home that others may write to, or that is a file, is a problem that doctor leaves to its owner."""
-    sandbox.home.mkdir(mode=0o777)
-    sandbox.home.chmod(0o777)
-    open_home = examine(sandbox, "--fix")
-    assert (open_home.left(), open_home.only("home")["step"]) == (["home"], f"chmod go-w {sandbox.home}")
-    sandbox.home.rmdir()
-    sandbox.home.touch()
-    assert examine(sandbox).only("home")["step"] == "set `LASTGOOD_HOME` to a directory"
+    alone.home.mkdir(mode=0o777)
+    alone.home.chmod(0o777)
+    open_home = examine(alone, "--fix")
+    assert (open_home.left(), open_home.only("home")["step"]) == (["home"], f"chmod go-w {alone.home}")
+    alone.home.rmdir()
+    alone.home.touch()
+    assert examine(alone).only("home")["step"] == "set `LASTGOOD_HOME` to a directory"
 
 
 @needs_permissions
@@ -259,6 +265,31 @@ def test_a_damaged_record_is_rebuilt(demo: Index, sandbox: Sandbox) -> None:
     assert (only_record(sandbox).current, demo.requests()) == (record.current, [])
     assert examine(sandbox).bad() == []
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+
+
+def test_a_record_that_is_gone_is_rebuilt(demo: Index, sandbox: Sandbox) -> None:
+    """What generations say of a record that is gone is enough to make it again; `status` knows the tool again."""
+    del demo
+    keep(sandbox)
+    record = only_record(sandbox)
+    Path(records.file_of(str(sandbox.home), record.id)).unlink()
+    assert sandbox.lastgood("status").out.startswith("nothing is kept yet")
+    found = examine(sandbox, "--fix")
+    assert (found.bad(), found.of("records")[0]["mended"]) == ([("records", "warning")], "rebuilt: `demo-tool` 1.0")
+    assert (only_record(sandbox).current, examine(sandbox).bad()) == (record.current, [])
+
+
+def test_commands_know_what_a_damaged_record_keeps(demo: Index, sandbox: Sandbox) -> None:
+    """A damaged record hides nothing from people: what it would be rebuilt as is listed, held and gone back to."""
+    demo.publish(demo_tool("2.0"))
+    for version in ("1.0", "2.0"):
+        keep(sandbox, f"demo-tool@{version}", version=version)
+    keep(sandbox, version="2.0")
+    for path in (sandbox.home / "records").glob("*.json"):
+        path.write_text('{"is": "lastgood record", "format": 1')
+    assert sandbox.lastgood("status").out.count("demo-tool") == 3
+    assert own_lines(sandbox.lastgood("hold", "demo-tool"))[0].startswith("`demo-tool` 2.0 is held")
+    assert sandbox.lastgood("history", "demo-tool").status == 0
 
 
 def test_a_record_of_a_newer_lastgood_is_left_alone(demo: Index, sandbox: Sandbox) -> None:
@@ -467,7 +498,7 @@ ANSWERS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("fault", "said"), ANSWERS, ids=[str(fault) for fault, _ in ANSWERS])
-def test_an_index_that_does_not_answer_as_one(demo: Index, sandbox: Sandbox, fault: Any, said: str) -> None:  # noqa: ANN401
+def test_an_index_that_does_not_answer_as_one(demo: Index, sandbox: Sandbox, fault: Any, said: str) -> None:
     """Whatever keeps uv from working with an index is told for what it is; an answer that begins as it should is good."""
     demo.fault(fault)
     found = probe.visit(demo.url + "/demo-tool/", sandbox.env)
@@ -553,40 +584,40 @@ def test_a_tool_that_uv_has_installed(demo: Index, sandbox: Sandbox) -> None:
     )
 
 
-def test_a_launcher_that_loads_too_much(sandbox: Sandbox) -> None:
+def test_a_launcher_that_loads_too_much(alone: Sandbox) -> None:
     """A launcher that imports `re`, as some installers write it, is told; the one that ships is not."""
-    assert examine(sandbox).only("launcher")["verdict"] == "ok"
-    slow = sandbox.bin / "lastgood"
+    assert examine(alone).only("launcher")["verdict"] == "ok"
+    slow = alone.bin / "lastgood"
     slow.write_text(f"#!{sys.executable}\nimport re\nimport sys\nfrom lastgood.__main__ import main\nsys.exit(main())\n")
     slow.chmod(0o755)
-    found = examine(sandbox, argv=[str(slow), "doctor", "--json"]).only("launcher")
+    found = examine(alone, argv=[str(slow), "doctor", "--json"]).only("launcher")
     assert (found["verdict"], found["step"]) == ("warning", "reinstall with `uv tool install lastgood`")
     assert found["words"].startswith(f"`{slow}` is slow to start: it loads `re` (")
-    as_module = examine(sandbox, argv=[sys.executable, "-m", "lastgood", "doctor", "--json"]).only("launcher")
+    as_module = examine(alone, argv=[sys.executable, "-m", "lastgood", "doctor", "--json"]).only("launcher")
     assert as_module["words"] == found["words"].partition(" (about")[0] + as_module["words"][as_module["words"].index(" (about") :]
 
 
-def test_hooks_that_fetch_when_they_run(sandbox: Sandbox) -> None:
+def test_hooks_that_fetch_when_they_run(alone: Sandbox) -> None:
     """Hooks of this repository that ask an index at run time are named; those that go through lastgood are not."""
-    (sandbox.work / ".pre-commit-config.yaml").write_text(
+    (alone.work / ".pre-commit-config.yaml").write_text(
         "repos:\n- repo: local\n  hooks:\n"
         "  - {id: good, name: a, entry: lastgood run ruff, language: system}\n"
         "  - {id: bad, name: b, entry: uvx ruff check, language: system}\n"
         "  - {id: worse, name: c, entry: \"bash -c 'npx prettier'\", language: system}\n"
     )
-    found = examine(sandbox).of("hooks")
+    found = examine(alone).of("hooks")
     assert [finding["words"].partition(", ")[0] for finding in found] == [
         "`bad` of .pre-commit-config.yaml starts `uvx`",
         "`worse` of .pre-commit-config.yaml starts `npx`",
     ]
-    (sandbox.work / ".pre-commit-config.yaml").write_text("repos: [\n")
-    assert examine(sandbox).left() == ["hooks"]
+    (alone.work / ".pre-commit-config.yaml").write_text("repos: [\n")
+    assert examine(alone).left() == ["hooks"]
 
 
-def test_settings_that_cannot_be_used(sandbox: Sandbox) -> None:
+def test_settings_that_cannot_be_used(alone: Sandbox) -> None:
     """A wrong key in a project file is a problem, told as `run` tells it."""
-    (sandbox.work / "pyproject.toml").write_text("[tool.lastgood]\nmax_age = '1h'\n")
-    found = examine(sandbox)
+    (alone.work / "pyproject.toml").write_text("[tool.lastgood]\nmax_age = '1h'\n")
+    found = examine(alone)
     assert (found.left(), found.only("settings")["words"]) == (
         ["settings"],
         "pyproject.toml: unknown key `max_age` in [tool.lastgood]; did you mean `max-age`?",

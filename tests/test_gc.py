@@ -20,11 +20,18 @@ from tests.support.wheels import demo_tool
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import SandboxFactory
     from tests.support.index import Index
     from tests.support.sandbox import Sandbox
 
 DAY = 86400.0
 NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def alone(sandbox_factory: SandboxFactory) -> Sandbox:
+    """Make a user whom no index is named to."""
+    return sandbox_factory()
 
 
 def a_record(*ages: float, current: int = 0) -> Record:
@@ -114,7 +121,7 @@ def test_what_a_process_uses_stays(index: Index, sandbox: Sandbox) -> None:
     keep(sandbox)
     with sandbox.popen([lastgood_script(), "run", "demo-tool", "--ready", "ready", "--sleep-until", "go"]) as process:
         try:
-            sandbox.wait_for(lambda: (sandbox.work / "ready").exists(), "the tool to run")
+            sandbox.wait_for((sandbox.work / "ready").exists, "the tool to run")
             ids = keep_three(sandbox, index)
             busy = sandbox.lastgood("gc", "--keep", "1")
             assert (own_lines(busy), stored(sandbox)) == (["removed 0 generations; kept 3, 1 of them in use"], sorted(ids))
@@ -177,19 +184,19 @@ def test_damaged_records_are_set_aside_for_a_month(index: Index, sandbox: Sandbo
         (("--dryrun",), "unknown option `--dryrun`; did you mean `--dry-run`?"),
     ],
 )
-def test_words_that_cannot_be_used(sandbox: Sandbox, words: tuple[str, ...], said: str) -> None:
+def test_words_that_cannot_be_used(alone: Sandbox, words: tuple[str, ...], said: str) -> None:
     """What cannot be used is told in one line, and nothing is removed."""
-    result = sandbox.lastgood("gc", *words)
+    result = alone.lastgood("gc", *words)
     assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {said}\n")
 
 
-def test_homes_that_gc_does_not_touch(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_homes_that_gc_does_not_touch(alone: Sandbox, tmp_path: Path) -> None:
     """An empty home is said to be empty and not made; one that others may write to is left alone."""
-    empty = sandbox.lastgood("gc")
-    assert (empty.status, own_lines(empty), sandbox.home.exists()) == (0, [f"nothing is kept yet in `{sandbox.home}`"], False)
+    empty = alone.lastgood("gc")
+    assert (empty.status, own_lines(empty), alone.home.exists()) == (0, [f"nothing is kept yet in `{alone.home}`"], False)
     open_home = tmp_path / "open"
     (open_home / "generations" / "somebody-1-00000000").mkdir(parents=True)
     open_home.chmod(0o777)
-    refused = sandbox.lastgood("gc", env={"LASTGOOD_HOME": str(open_home)})
+    refused = alone.lastgood("gc", env={"LASTGOOD_HOME": str(open_home)})
     assert (refused.status, "can be written by others" in refused.err) == (2, True)
     assert (open_home / "generations" / "somebody-1-00000000").exists()

@@ -251,6 +251,14 @@ def look_at_records(patient: Patient) -> "Iterator[Finding]":
             "`lastgood doctor --fix`, or the next run, sets it aside and rebuilds it from what is kept",
             functools.partial(mending.rebuild_record, patient.home, name),
         )
+    for name in patient.lost:
+        yield Finding(
+            "records",
+            WARNING,
+            f"`{name}` is gone, and what it kept is still there",
+            "`lastgood doctor --fix`, or the next refresh, rebuilds it from that",
+            functools.partial(mending.rebuild_record, patient.home, name),
+        )
     for name, reason in patient.unreadable:
         yield Finding(
             "records",
@@ -266,7 +274,7 @@ def look_at_records(patient: Patient) -> "Iterator[Finding]":
         if record.asked > now + _LATER:
             words = f"`{record.tool}` was last checked {messages.ago(record.asked - now)} from now: the clock was set back"
             yield Finding("records", WARNING, words, f"`lastgood warm {record.tool}`")
-    if not (patient.damaged or patient.unreadable):
+    if not (patient.damaged or patient.unreadable or patient.lost):
         words = messages.count(len(patient.records), "tool") + " kept" if patient.records else "nothing is kept yet"
         yield Finding("records", OK, words, "" if patient.records else "`lastgood warm TOOL` keeps one")
 

@@ -27,6 +27,8 @@ _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOT
 _LEFT_OUT = ("CACHEDIR.TAG", ".lock", ".gitignore", MANIFEST, SIZE)
 _SHELL_HEADER = b"#!/bin/sh\n'''exec'"
 _CHECK_SECONDS = 120.0
+_MOMENT = 0.25
+_POLL = 0.005
 # Imports the entry point's module and looks its function up; never calls it. The alarm ends it where whoever started it was killed.
 _CHECK = (
     "import sys, importlib, signal\nsignal.alarm(125)\n"
@@ -343,25 +345,31 @@ def run_quietly(
         return 127, f"{argv[0]}: {error.strerror}"
     finally:
         os.close(writes)
-    said, status = b"", None
-    until = time.monotonic() + seconds
     try:
-        while time.monotonic() < until:
+        return _listen(pid, reads, time.monotonic() + seconds, beat)
+    finally:
+        os.close(reads)
+
+
+def _listen(pid: int, reads: int, until: float, beat: "Callable[[], None] | None") -> "tuple[int | None, str]":
+    """Read what a program says until it ends, not until its pipe does: what it left running may hold that open for ever."""
+    said, open_end, ended = b"", True, 0
+    try:
+        while not ended and time.monotonic() < until:
             if beat is not None:
                 beat()
-            if not select.select([reads], [], [], 1.0)[0]:
-                continue
-            data = os.read(reads, 65536)
-            if not data:
-                status = 0
-                break
-            said = (said + data)[-65536:]
+            if open_end and select.select([reads], [], [], _MOMENT)[0]:
+                data = os.read(reads, 65536)
+                said, open_end = (said + data)[-65536:], bool(data)
+            elif not open_end:
+                time.sleep(_POLL)  # it closed its output; only its end is to be waited for
+            if not open_end or not select.select([reads], [], [], 0)[0]:
+                ended, status = os.waitpid(pid, os.WNOHANG)
     finally:
-        if status is None:
+        if not ended:
             os.killpg(pid, signal.SIGKILL)
-        os.close(reads)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return (None if status is None else code), said.decode("utf-8", "replace")
+            os.waitpid(pid, 0)
+    return (os.waitstatus_to_exitcode(status) if ended else None), said.decode("utf-8", "replace")
 
 
 def compile_all(root: str) -> None:

@@ -38,11 +38,13 @@ def open_home(home: str) -> None:
 
 
 def all_records(home: str, prefix: str = "") -> "Iterator[Record]":
-    """Every record that can be read and keeps something, sorted by id."""
+    """Every record that keeps something, sorted by id; for a damaged one, what it would be rebuilt as."""
     for identity in records.identities(home, prefix):
         try:
             found = records.load(home, identity)
-        except (Damage, records.NewerFormat, OSError):
+        except Damage:
+            found = records.rebuild(home, identity, records.slug_of(identity))
+        except (records.NewerFormat, OSError):
             continue
         if found is not None and found.generations:
             yield found
@@ -69,7 +71,7 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
     Atomic and without network. Raises Nothing where no earlier generation is kept, LastgoodError where the record is locked.
     """
     with locked(home, record.id):
-        fresh = records.load(home, record.id)
+        fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
         if fresh is None or fresh.generation() is None:
             raise Nothing(f"no good `{record.tool}` is kept")
         before = fresh.generation()
@@ -88,7 +90,7 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
 def hold(home: str, record: "Record", *, held: bool) -> "Generation":
     """Keep refreshes from replacing what runs, or let them again; what runs. Raises as `roll_back` does."""
     with locked(home, record.id):
-        fresh = records.load(home, record.id)
+        fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
         current = fresh.generation() if fresh is not None else None
         if fresh is None or current is None:
             raise Nothing(f"no good `{record.tool}` is kept")

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 
 
 def rebuild_record(home: str, name: str) -> str:
-    """Set a damaged record aside and make it anew from what is kept."""
+    """Set a damaged record aside and make it anew from what is kept; also one that is gone."""
     with manage.locked(home, name):
-        found, aside = records.recover(home, name, name.rsplit("-", 2)[0])
-        if not aside:
-            raise LastgoodError(f"`{name}` cannot be set aside")
+        found, aside = records.recover(home, name, records.slug_of(name))
+        if not aside and os.path.exists(records.file_of(home, name)):
+            return "nothing: another process has written it meanwhile"
         if found is None:
             return f"set aside as `{aside}`; nothing was kept of it"
         records.save(home, found)
         current = found.generation()
-        return f"set aside as `{aside}` and rebuilt: `{found.tool}` {current.version if current else ''}".rstrip()
+        rebuilt = f"rebuilt: `{found.tool}` {current.version if current else ''}".rstrip()
+        return f"set aside as `{aside}` and {rebuilt}" if aside else rebuilt
 
 
 def words_of(record: "Record") -> "list[str]":

@@ -52,6 +52,7 @@ class Patient:
     standing   whether there is a home that may be trusted      trouble   why it may not be
     records    those that keep something
     damaged, unreadable   [(id, reason)] and `newer` [(id, format)] of those that cannot be read
+    lost       the ids of those that generations name and that are not there
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class Patient:
         "deep",
         "environ",
         "home",
+        "lost",
         "newer",
         "records",
         "standing",
@@ -93,7 +95,9 @@ class Patient:
         self.damaged: list[tuple[str, str]] = []
         self.newer: list[tuple[str, int]] = []
         self.unreadable: list[tuple[str, str]] = []
-        for name in records.identities(self.home) if self.standing else []:
+        known = records.identities(self.home) if self.standing else []
+        self.lost = sorted(records.owners(self.home).difference(known)) if self.standing else []
+        for name in known:
             try:
                 found = records.load(self.home, name)
             except Damage as error:

@@ -4,6 +4,7 @@ Also the card that is derived from it. A record that is damaged is set aside und
 manifests that every generation carries; one of a newer format is left alone.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -152,6 +153,11 @@ def lock_of(home: str, identity: str) -> str:
     return f"{home}/records/{identity}.lock"
 
 
+def slug_of(identity: str) -> str:
+    """The part of a record's id that tells people which tool it is about, and that the names of its generations start with."""
+    return identity.rsplit("-", 2)[0]
+
+
 def parse(text: str) -> Record:
     """The record in `text`. Raises Damage where it is not one, NewerFormat where it is of a newer format."""
     try:
@@ -284,6 +290,19 @@ def rebuild(home: str, identity: str, slug: str) -> "Record | None":
     record.current = found[0][0].id
     record.asked = found[0][0].kept
     return record
+
+
+def owners(home: str) -> "set[str]":
+    """The ids of all records that the manifests of generations name."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for name in os.listdir(home + "/generations"):
+            with (
+                contextlib.suppress(OSError, ValueError, KeyError, TypeError),
+                open(f"{home}/generations/{name}/{generations.MANIFEST}", encoding="utf-8") as file,
+            ):
+                found.add(_text(json.load(file)["record"]))
+    return {name for name in found if paths.plain(name)}
 
 
 def write_manifest(place: str, record: Record, generation: Generation) -> None:

@@ -26,13 +26,14 @@ except Exception as error:
         from lastgood.lastresort import become_uvx as main
     except Exception:
         import os, signal
-        sys.stderr.write(f"lastgood: warning: internal error ({{type(error).__name__}}: {{error}}), running plain `uvx`\n")
+        said = f"{{type(error).__name__}}: {{error}}"
+        sys.stderr and print(f"lastgood: warning: internal error ({{said}}), running plain `uvx`", file=sys.stderr, flush=True)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         for uv in [os.path.join(place, "uv") for place in os.get_exec_path()]:
             if os.path.isfile(uv) and os.access(uv, os.X_OK):
                 os.execv(uv, [uv, "tool", "uvx", *sys.argv[1:]])
-        sys.stderr.write("lastgood: error: `uv` was not found on PATH; remove this `uvx` or install lastgood again\n")
+        sys.stderr and print("lastgood: error: `uv` was not found on PATH; remove this `uvx` or repair lastgood", file=sys.stderr)
         sys.exit(2)
     sys.exit(main(sys.argv[1:], error))
 sys.exit(main(sys.argv[1:]))

@@ -78,7 +78,7 @@ def tool_names(environ: "dict[str, str]") -> "list[str]":
     home = paths.home(environ)
     first: dict[str, str] = {}
     for identity in records.identities(home):
-        first.setdefault(identity.rsplit("-", 2)[0], identity)
+        first.setdefault(records.slug_of(identity), identity)
     names = {_tool(home, identity, slug) if len(first) <= _MOST_READ else slug for slug, identity in first.items()}
     with contextlib.suppress(LastgoodError, OSError):  # a broken configuration is `run`'s to complain about
         cwd = os.getcwd()

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
+_UNNAMEABLE = "$#%*?[~:;\\"  # what make reads as something else than a part of a name
+
 ABOUT = """\
-  include $(or $(shell lastgood mk),$(error lastgood is missing))
+  include $(or $(shell lastgood mk),$(error lastgood is missing, or says above what is wrong))
 
   lint: ; $(RUFF) check ."""
 
@@ -26,16 +28,19 @@ def main(_: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Write the makefile of this directory's table and print its name."""
     cwd = os.getcwd()
     found = project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
-    place = os.path.join(paths.home(environ), "mk")
+    home = paths.home(environ)
+    place = os.path.join(home, "mk")
     path = os.path.join(place, f"{zlib.crc32(cwd.encode('utf-8', 'surrogateescape')):08x}.mk")
     if any(c in _UNNAMEABLE or (c.isspace() and c != " ") for c in path):
         raise LastgoodError(f"`{path}` is no name that make could include", "set `LASTGOOD_HOME`")
     try:
-        os.makedirs(place, mode=0o700, exist_ok=True)
+        for directory in (home, place):  # each with its mode: `makedirs` gives it to the last one alone
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+        paths.trusted(home)  # make runs what is written there
         record.write(path, text(sorted(found.tools)), durable=False)
     except OSError as error:
         raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})") from error
-    sys.stdout.write(path + "\n")
+    sys.stdout.write(path.replace(" ", "\\ ") + "\n")
     return 0
 
 
@@ -43,7 +48,9 @@ def text(tools: "Iterable[str]") -> str:
     """The makefile: `RUFF` for ruff, `PRE_COMMIT` for pre-commit; a variable that is set already stays."""
     lines = ["# written by `lastgood mk` from [tool.lastgood.tools]; not to be edited", "LASTGOOD ?= lastgood"]
     lines += [f"{variable(tool)} ?= $(LASTGOOD) run {tool}" for tool in tools]
-    lines += ["", ".PHONY: warm", "warm:", "\t$(LASTGOOD) warm", ""]
+    # the first target of the makefile that includes this one stays what a bare `make` does
+    lines += ["", "lastgood-goal := $(.DEFAULT_GOAL)", ".PHONY: warm", "warm:", "\t$(LASTGOOD) warm"]
+    lines += [".DEFAULT_GOAL := $(lastgood-goal)", ""]
     return "\n".join(lines)
 
 

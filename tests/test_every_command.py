@@ -1,0 +1,116 @@
+"""Every command works and says something useful wherever it is called.
+
+On an empty home, with a damaged record, with 10,000 records, with the index down, and piped into `head`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lastgood import record as records
+from lastgood.cli import app
+from tests.support.kept import keep, only_record
+from tests.support.sandbox import lastgood_script
+
+if TYPE_CHECKING:
+    from tests.support.index import Index
+    from tests.support.sandbox import Result, Sandbox
+
+MANY = 10_000
+WORDS = {
+    "run": ("demo-tool", "--version"),
+    "warm": ("demo-tool",),
+    "why": ("demo-tool",),
+    "history": ("demo-tool",),
+    "report": ("report.html",),
+    "rollback": ("demo-tool",),
+    "hold": ("demo-tool",),
+    "unhold": ("demo-tool",),
+    "shim": ("status",),
+    "add": ("black",),
+    "remove": ("black",),
+    "completion": ("bash",),
+}
+"""What each command is called with; one that is not listed needs nothing."""
+COMMANDS = [(verb, *WORDS.get(verb, ())) for verb in app.VERBS]
+
+
+def expect_sense(result: Result, words: tuple[str, ...], *, silent: bool = False) -> None:
+    """A command ended with a status that means something and said something, and nothing of how it is made came out."""
+    assert result.status in (0, 1, 2), (words, result)
+    assert result.out or result.err or silent, (words, result)
+    for trace in ("Traceback", "internal error", "BrokenPipe", "Exception ignored"):
+        assert trace not in result.err, (words, result)
+    assert result.status == 0 or "lastgood: " in result.err or result.out, (words, result)
+
+
+def in_turn(sandbox: Sandbox) -> None:
+    """Call every command, one after the other."""
+    (sandbox.work / "lastgood.toml").touch()
+    for words in COMMANDS:
+        expect_sense(sandbox.lastgood(*words), words)
+    sandbox.wait_quiet()
+
+
+def test_on_an_empty_home(demo: Index, sandbox: Sandbox) -> None:
+    """Each command that finds nothing kept says so; and each, called first of all, is the first that ever ran."""
+    del demo
+    (sandbox.work / "lastgood.toml").touch()
+    for number, words in enumerate(COMMANDS):
+        if words[0] not in ("run", "warm"):
+            home = str(sandbox.root / f"empty{number}")
+            expect_sense(sandbox.lastgood(*words, env={"LASTGOOD_HOME": home}), words)
+    in_turn(sandbox)
+
+
+def test_with_a_damaged_record(demo: Index, sandbox: Sandbox) -> None:
+    """A damaged record makes no command fail without a word; `run` and `doctor --fix` get it right again."""
+    del demo
+    keep(sandbox)
+    path = records.file_of(str(sandbox.home), only_record(sandbox).id)
+    for words in COMMANDS:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('{"is": "lastgood record", "format": 1')
+        expect_sense(sandbox.lastgood(*words), words)
+    sandbox.wait_quiet()
+
+
+def test_with_the_index_down(demo: Index, sandbox: Sandbox) -> None:
+    """While the index is down every command but those that refresh goes on as ever, and those say what is kept."""
+    keep(sandbox)
+    demo.stop()
+    in_turn(sandbox)
+    demo.start_again()
+
+
+@pytest.fixture
+def crowded(demo: Index, sandbox: Sandbox) -> Sandbox:
+    """Make a user who keeps very many tools: one for real, the others as records that differ in their names."""
+    del demo
+    keep(sandbox)
+    record = only_record(sandbox)
+    text = records.text_of(record)
+    slug = record.id.rsplit("-", 2)[0]
+    for number in range(MANY - 1):
+        name = f"{slug}{number}-{number:012x}-000000"
+        other = text.replace(f'"{record.id}"', f'"{name}"').replace('"tool": "demo-tool"', f'"tool": "demo-tool{number}"')
+        (sandbox.home / "records" / f"{name}.json").write_text(other)
+    return sandbox
+
+
+def test_with_very_many_records_and_piped_into_head(crowded: Sandbox) -> None:
+    """With 10,000 records every command ends, and ends quietly when its reader has seen enough."""
+    (crowded.work / "lastgood.toml").touch()
+    for words in COMMANDS:
+        line = '{ "$@"; echo "status $?" >&2; } | head -n 1'
+        result = crowded.run(["sh", "-c", line, "sh", lastgood_script(), *words], timeout=120)
+        *err, status = result.err.splitlines()
+        assert status in ("status 0", "status 1", "status 2", "status 141"), (words, result)
+        assert not [line for line in err if not line.startswith("lastgood: ")], (words, result)
+        assert len(result.out.splitlines()) <= 1
+    crowded.wait_quiet()
+    found = json.loads(crowded.lastgood("doctor", "--json").out)["findings"]
+    assert next(one["words"] for one in found if one["check"] == "records") == f"{MANY} tools kept"
