@@ -634,6 +634,19 @@ def test_where_uvx_starts_no_tool_lastgood_says_the_same(world: World, line: Lin
     assert world.sandbox.starts() == 0
 
 
+@pytest.mark.parametrize("option", ["--color purple", "--link-mode nosuch", "--keyring-provider nosuch"])
+def test_a_value_that_uv_refuses_is_refused_although_the_tool_is_kept(world: World, option: str) -> None:
+    """What decides nothing about the environment is still uv's to accept: nothing starts where uvx would not start it."""
+    trial = Trial(world, line(f"{option} demo-tool"))
+    assert world.sandbox.lastgood("run", "demo-tool", "--version", **trial.options).status == 0
+    world.sandbox.clear_starts()
+    expected, found = trial.uvx(), trial.lastgood()
+    assert expected.status == 2
+    assert differences(found, expected, world) == {}
+    assert complaint(found, world) == complaint(expected, world)
+    assert world.sandbox.starts() == 0
+
+
 @pytest.mark.parametrize("line", OFFLINE.values(), ids=OFFLINE)
 def test_a_miss_without_network_is_told_in_uvs_words_and_a_hint_follows(world: World, line: Line) -> None:
     """The same status and the same words; then one line of lastgood's that says what would help."""

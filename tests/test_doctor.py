@@ -292,6 +292,16 @@ def test_commands_know_what_a_damaged_record_keeps(demo: Index, sandbox: Sandbox
     assert sandbox.lastgood("history", "demo-tool").status == 0
 
 
+def test_very_many_of_one_kind(alone: Sandbox) -> None:
+    """Of one check no more than ten findings fill the screen, the rest is counted right there; `--json` has all."""
+    (alone.home / "records").mkdir(parents=True, mode=0o700)
+    for number in range(30):
+        (alone.home / "records" / f"tool{number}-{number:012x}-000000.json").write_text("{")
+    lines = [line for line in alone.lastgood("doctor").out.splitlines() if line.startswith("problem")]
+    assert (len(lines), lines[-1].split(maxsplit=2)[2]) == (11, "and 20 more; `lastgood doctor --json` has them all")
+    assert len(examine(alone).of("records")) == 30
+
+
 def test_a_record_of_a_newer_lastgood_is_left_alone(demo: Index, sandbox: Sandbox) -> None:
     """What a newer lastgood wrote is told and not touched, not even by `--fix`."""
     del demo

@@ -6,6 +6,7 @@ refused. Nothing is decided here about what a tool means; `project` reads, this 
 
 import contextlib
 import copy
+import fcntl
 import os
 import stat
 
@@ -17,7 +18,7 @@ from lastgood.errors import LastgoodError, SettingError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from tomlkit import TOMLDocument
@@ -171,21 +172,34 @@ def _merged(before: "Entry | None", keys: "dict[str, Value]") -> "Entry":
 def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]", cwd: str) -> Edited:
     path = os.path.realpath(path)  # a link stays a link
     shown = _shown(path, cwd)
-    for _ in range(_TRIES):
-        stamp = surroundings.stamp(path)
-        data = project.read_table(path, cwd)
-        before = _tools(data, path, shown).get(name)
-        after = change(before)
-        if after == before:
-            return Edited(path, before, after)
-        try:
-            with open(path, encoding="utf-8", newline="") as file:
-                text = file.read()
-            if _replace(path, _rewritten(text, data, path, name, after), _expected(data, path, name, after), stamp):
+    with _alone(os.path.dirname(path)):
+        for _ in range(_TRIES):
+            stamp = surroundings.stamp(path)
+            data = project.read_table(path, cwd)
+            before = _tools(data, path, shown).get(name)
+            after = change(before)
+            if after == before:
                 return Edited(path, before, after)
-        except OSError as error:
-            raise LastgoodError(f"`{shown}` cannot be written ({(error.strerror or str(error)).lower()})") from error
+            try:
+                with open(path, encoding="utf-8", newline="") as file:
+                    text = file.read()
+                if _replace(path, _rewritten(text, data, path, name, after), _expected(data, path, name, after), stamp):
+                    return Edited(path, before, after)
+            except OSError as error:
+                raise LastgoodError(f"`{shown}` cannot be written ({(error.strerror or str(error)).lower()})") from error
     raise LastgoodError(f"`{shown}` keeps changing while it is edited", "try again")
+
+
+@contextlib.contextmanager
+def _alone(place: str) -> "Iterator[None]":
+    """One edit at a time in a directory: another lastgood waits. An editor does not, so the file is looked at again at the end."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # a file system that does not lock
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _shown(path: str, cwd: str) -> str:

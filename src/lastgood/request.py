@@ -54,6 +54,12 @@ _TABLE = {
         --no-cache|--no-cache-dir|-n  --env-file=+  --help|-h  --version|-V  --show-settings  --generate-shell-completion=
     """,
 }
+# Options that decide nothing: a value that uv would refuse must reach it, although what is kept could run without asking uv.
+_CHOICES = {
+    "--color": ("auto", "always", "never"),
+    "--keyring-provider": ("disabled", "subprocess"),
+    "--link-mode": ("clone", "copy", "hardlink", "symlink"),
+}
 _FILES = ("--constraints", "--build-constraints", "--overrides", "--with-requirements", "--config-file")
 _PLACES = ("--index", "--default-index", "--index-url", "--extra-index-url", "--find-links")
 _FILE_VARIABLES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE")
@@ -425,6 +431,9 @@ def _refuse_doubt(words: Words) -> None:
         raise Handover("`--quiet` and `--verbose` exclude each other", words)
     if words.has("offline") and words.has("fresh"):
         raise Handover("`--offline` cannot be used with `--refresh`", words)
+    wrong = next((name for name, value, _ in words.options if name in _CHOICES and value not in _CHOICES[name]), "")
+    if wrong:
+        raise Handover(f"the value of `{wrong}` is none that lastgood knows", words)
     if "--with-editable" in names:
         raise Handover("an editable's source is the truth", words)
     if "--python-platform" in names:

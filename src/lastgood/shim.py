@@ -30,7 +30,7 @@ except Exception as error:
         sys.stderr and print(f"lastgood: warning: internal error ({{said}}), running plain `uvx`", file=sys.stderr, flush=True)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        for uv in [os.path.join(place, "uv") for place in os.get_exec_path()]:
+        for uv in [os.path.join(place, "uv") for place in (*os.get_exec_path(), os.path.dirname(sys.executable))]:
             if os.path.isfile(uv) and os.access(uv, os.X_OK):
                 os.execv(uv, [uv, "tool", "uvx", *sys.argv[1:]])
         sys.stderr and print("lastgood: error: `uv` was not found on PATH; remove this `uvx` or repair lastgood", file=sys.stderr)

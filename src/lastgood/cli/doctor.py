@@ -52,10 +52,17 @@ def _shown(found: "Iterable[Finding]") -> "Iterator[Finding]":
     """Show each finding as soon as it is there, but of one check no more than a screen holds."""
     count: Counter[tuple[str, str]] = Counter()
     for one in found:
+        if not any(name == one.name for name, _ in count):
+            _say_rest(count)
+            count.clear()
         count[one.name, one.verdict] += 1
         if count[one.name, one.verdict] <= _MOST:
             _show(one)
         yield one
+    _say_rest(count)
+
+
+def _say_rest(count: "Counter[tuple[str, str]]") -> None:
     for (name, verdict), number in count.items():
         if number > _MOST:
             _line(verdict, name, f"and {number - _MOST} more; `lastgood doctor --json` has them all")
