@@ -315,6 +315,7 @@ def test_a_record_of_another_shape_is_set_aside_and_rebuilt(demo: Index, sandbox
     assert "was unreadable; set aside as `" in result.err
     (aside,) = (sandbox.home / "records").glob("*.json.bad-*")
     assert aside.read_text() == FOREIGN[what]
+    assert records.load(str(sandbox.home), path.stem) is not None, "the rebuilt record is written at once, not by the next refresh"
     sandbox.wait_quiet()
     demo.start_again()
     assert sandbox.lastgood("run", "--refresh", *DEMO[1:]).status == 7

@@ -148,8 +148,21 @@ class _Run:
             return self._plain()
         if aside:
             self._warn(f"the record of `{made.tool}` was unreadable; set aside as `{aside}` and rebuilt")
+        self._save_rebuilt()
         self._make_card()
         return None
+
+    def _save_rebuilt(self) -> None:
+        """Write down a record that was made anew from its generations; else only runs would know of them until the next refresh."""
+        from lastgood import record as records
+
+        if self.record is None or os.path.exists(records.file_of(self.scene.home, self.record.id)):
+            return
+        try:
+            with locks.claim(records.lock_of(self.scene.home, self.record.id)):
+                records.save(self.scene.home, self.record)
+        except (locks.Busy, locks.LockTrouble, OSError):
+            return  # whoever holds the lock writes it; a home that cannot be written stays as it is
 
     def _job(self) -> "Job":
         job = refresh.Job(self.scene, self.request)
