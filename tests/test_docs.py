@@ -356,7 +356,9 @@ def test_set_up_is_what_the_makefile_and_uv_do() -> None:
     """The set-up blocks hold the two commands of the Makefile, and the two of uv, and nothing that is not tested here."""
     lines = [re.split(r"\s+#", line)[0] for block in blocks("sh") if of_this_repository(block) for line in block.splitlines()]
     assert lines == ["make try", "make test", "uvx --from . lastgood run ruff check src", "uv tool install ."]
-    planned = subprocess.run(["make", "-n", "try"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    planned = subprocess.run(
+        ["make", "--no-print-directory", "-n", "try"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert "lastgood run ruff check src" in planned
     assert planned.splitlines()[-1].endswith("lastgood status")
     planned = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout

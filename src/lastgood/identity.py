@@ -4,9 +4,7 @@ Off the hot path: this is what a launch card remembers the outcome of.
 """
 
 import hashlib
-import json
 import os
-import platform
 
 from lastgood import outage, paths, project, request, surroundings
 
@@ -234,13 +232,23 @@ def _fingerprint(made: Request, scene: "Scene") -> None:
         "options": [list(pair) for pair in request.options(words)],
         "variables": [list(pair) for pair in request.variables(environ)],
         "files": [content for content in contents if content],
-        "platform": f"{platform.system()}-{platform.machine()}-{'-'.join(platform.libc_ver())}",
+        "platform": _platform(),
         "interpreter": scene.interpreter,
     }
     without = {name: value for name, value in made.fields.items() if name != "interpreter"}
-    made.family = f"{made.slug}-{_digest(json.dumps(without, sort_keys=True), 12)}"
+    made.family = f"{made.slug}-{_digest(repr(sorted(without.items())), 12)}"
     made.id = f"{made.family}-{_digest(scene.interpreter, 6)}"
     made.stamps = stamps
+
+
+def _platform() -> str:
+    """System, machine and C library; without the module `platform`, which reads the whole interpreter to find the last."""
+    system = os.uname()
+    try:
+        library = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError):
+        library = ""  # not glibc
+    return "-".join((system.sysname, system.machine, library.replace(" ", "-")))
 
 
 def _digest(text: str, length: int) -> str:
@@ -279,7 +287,7 @@ def _place(path: str, stamps: "list[tuple[str, int, int]]") -> str:
     except OSError:
         return f"place:{path}"
     listed = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries]
-    return f"place:{path}:{_digest(json.dumps(listed), 16)}"
+    return f"place:{path}:{_digest(repr(listed), 16)}"
 
 
 def _settle(made: Request, configuration: "Configuration") -> None:

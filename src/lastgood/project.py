@@ -5,7 +5,6 @@ value knows where it came from. Unknown keys are an error with a suggestion.
 """
 
 import os
-import tomllib
 
 from lastgood import paths, request, settings
 from lastgood.errors import SettingError
@@ -150,11 +149,15 @@ def read_table(path: str, base: str = "") -> "dict[str, Any]":
     """What a TOML file says; nothing where there is none. Raises SettingError where it cannot be read."""
     try:
         with open(path, "rb") as file:
-            return tomllib.load(file)
+            data = file.read()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise SettingError(f"`{_shown(path, base)}` cannot be read: {(error.strerror or '').lower()}") from error
+    import tomllib  # 6 ms that a first run without configuration need not wait for
+
+    try:
+        return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{_shown(path, base)}{_position(str(error))}") from error
     except RecursionError as error:
@@ -266,9 +269,8 @@ def uv_index_urls(files: "list[str]") -> "list[str]":
     urls: list[str] = []
     for path in files:
         try:
-            with open(path, "rb") as file:
-                data = tomllib.load(file)
-        except (OSError, ValueError):
+            data = read_table(path)
+        except SettingError:
             continue
         values: list[object] = [data.get("index-url"), *_listed(data.get("extra-index-url")), *_listed(data.get("find-links"))]
         values += [index.get("url") for index in _listed(data.get("index")) if isinstance(index, dict)]

@@ -4,8 +4,6 @@ Also the card that is derived from it. A record that is damaged is set aside und
 manifests that every generation carries; one of a newer format is left alone.
 """
 
-import contextlib
-import json
 import os
 import time
 
@@ -160,6 +158,8 @@ def slug_of(identity: str) -> str:
 
 def parse(text: str) -> Record:
     """The record in `text`. Raises Damage where it is not one, NewerFormat where it is of a newer format."""
+    import json  # 7 ms with what it imports: a first run looks for a record while nobody waits for uv yet
+
     try:
         data = json.loads(text)
         if data["is"] != HEADER:
@@ -193,6 +193,8 @@ def text_of(record: Record) -> str:
     data: dict[str, Any] = {"is": HEADER, "format": FORMAT}
     data.update({name: getattr(record, name) for name in record.__slots__ if name != "generations"})
     data["generations"] = [one.data() for one in record.generations]
+    import json  # see `parse`
+
     return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 
@@ -275,13 +277,13 @@ def rebuild(home: str, identity: str, slug: str) -> "Record | None":
     except OSError:
         return None
     for name in names:
+        data = _manifest(home, name)
+        if data.get("record") != identity:
+            continue
         try:
-            with open(f"{home}/generations/{name}/{generations.MANIFEST}", encoding="utf-8") as file:
-                data = json.load(file)
-            if data["record"] == identity:
-                found.append((Generation(**{**data["generation"], "id": name}), data))
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            continue  # a generation without a readable manifest cannot say whose it is
+            found.append((Generation(**{**data["generation"], "id": name}), data))
+        except (ValueError, KeyError, TypeError, IndexError):
+            continue  # a generation with a damaged manifest cannot be run from
     if not found:
         return None
     found.sort(key=lambda pair: pair[0].kept, reverse=True)
@@ -294,19 +296,30 @@ def rebuild(home: str, identity: str, slug: str) -> "Record | None":
 
 def owners(home: str) -> "set[str]":
     """The ids of all records that the manifests of generations name."""
-    found = set()
-    with contextlib.suppress(OSError):
-        for name in os.listdir(home + "/generations"):
-            with (
-                contextlib.suppress(OSError, ValueError, KeyError, TypeError),
-                open(f"{home}/generations/{name}/{generations.MANIFEST}", encoding="utf-8") as file,
-            ):
-                found.add(_text(json.load(file)["record"]))
-    return {name for name in found if paths.plain(name)}
+    try:
+        names = os.listdir(home + "/generations")
+    except OSError:
+        return set()
+    found = {_manifest(home, name).get("record") for name in names}
+    return {name for name in found if isinstance(name, str) and paths.plain(name)}
+
+
+def _manifest(home: str, name: str) -> "dict[str, Any]":
+    """What a generation says of itself; nothing where it cannot be read."""
+    import json  # see `parse`
+
+    try:
+        with open(f"{home}/generations/{name}/{generations.MANIFEST}", encoding="utf-8") as file:
+            data = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def write_manifest(place: str, record: Record, generation: Generation) -> None:
     """Leave in a staged environment what a lost record is rebuilt from."""
+    import json  # see `parse`
+
     data = {"record": record.id, "request": record.request, "tool": record.tool, "generation": generation.data()}
     write(f"{place}/{generations.MANIFEST}", json.dumps(data, indent=1, sort_keys=True) + "\n")
 

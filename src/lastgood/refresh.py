@@ -3,7 +3,6 @@
 Seven steps, each a function: take_lock, materialise, name_failure, check, retain, write_record, write_card.
 """
 
-import contextlib
 import os
 import time
 
@@ -285,8 +284,10 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
             breaker.trip(job.home, host, finding.reason, time.time())
     job.tell(outcome)
     if not job.offline:  # what uv's cache lacks is no answer of the index: whoever waits for the lock must not take it for one
-        with contextlib.suppress(OSError):  # a home that cannot be written changes nothing about what uv said
+        try:
             write_record(job, outcome, None)
+        except OSError:
+            return outcome  # a home that cannot be written changes nothing about what uv said
     return outcome
 
 

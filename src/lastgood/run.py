@@ -4,9 +4,7 @@ Ends in the tool (exec), in plain uvx (exec), or with an exit status where no to
 stands last: nothing is tried after it.
 """
 
-import contextlib
 import os
-import sys
 import time
 
 from lastgood import behind, breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, stale, uv
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from lastgood.refresh import Job, Outcome
     from lastgood.scene import Scene
 
+_POLL = 0.05
+_SILENT = 1.0  # seconds of waiting that need no explanation
 _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
 
 
@@ -266,20 +266,27 @@ class _Run:
         job.patience = self.request.patience
 
     def _after_another(self, started: float, mode: str, *, offline: bool) -> int:
-        """Another process refreshes the same request: wait for it and use what it made, or what it learned."""
+        """Another process refreshes the same request: wait for it and use what it made, or what it learned.
+
+        The new card is enough to start: 31 processes that queued for the lock would start one after the other.
+        """
         lock = f"{self.scene.home}/records/{self.request.id}.lock"
         said = False
         while True:
+            card = scenes.find_card(self.scene)
+            if card is not None and card.asked >= started:
+                return self._launch(card)
             try:
-                with locks.hold(lock, 1.0):
+                with locks.claim(lock):
                     return self._use_what_came(started, mode, offline=offline)
             except locks.Busy:
+                time.sleep(_POLL)
                 if time.time() - locks.last_beat(lock) > max(_FROZEN, self.request.patience):
                     self._warn(
                         f"another process has been refreshing `{self.request.tool}` without a sign of life; running plain `uvx`"
                     )
                     return self._plain()
-                if not said and sys.stderr is not None and os.isatty(2):
+                if not said and time.time() - started > _SILENT and os.isatty(2):
                     messages.say("", f"another process is refreshing `{self.request.tool}`; waiting for it", self.scene.loud)
                     said = True
 
@@ -399,5 +406,7 @@ class _Run:
         if own is not None:
             program, version = own
             self._warn(f"running `{self.request.tool}` {version} from the environment of lastgood: {reason}")
-            with contextlib.suppress(LaunchFailed):  # a broken script: what uvx said is better
+            try:
                 launch.become(program, [self.request.command, *self.scene.words.args], self.scene.environ)
+            except LaunchFailed:
+                return  # a broken script: what uvx said is better
