@@ -4,9 +4,9 @@ Forked, not started anew: what is imported already need not be imported again. T
 It has no terminal and none of the caller's descriptors (a hook runner waits for the end of its pipe), and it ends by itself.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` imports enum: 3 ms before uvx starts
 import os
 import select
-import signal
 import time
 
 from lastgood import settings
@@ -107,9 +107,9 @@ def _detach(work: "Callable[[Speaker], None]", writes: int, claims: "Sequence[Cl
 
 def _bound() -> None:
     """End this process and all it started after LONGEST seconds."""
-    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.alarm(LONGEST)
+    _signal.signal(_signal.SIGALRM, lambda *_: os.killpg(0, _signal.SIGKILL))
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    _signal.alarm(LONGEST)
 
 
 def _forget_descriptors(kept: "set[int]") -> None:

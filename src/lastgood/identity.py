@@ -3,8 +3,8 @@
 Off the hot path: this is what a launch card remembers the outcome of.
 """
 
-import hashlib
 import os
+from _blake2 import blake2b  # `hashlib` loads OpenSSL: 3 ms before uvx starts
 
 from lastgood import outage, paths, project, request, surroundings
 
@@ -252,7 +252,7 @@ def _platform() -> str:
 
 
 def _digest(text: str, length: int) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:length]
+    return str(blake2b(text.encode("utf-8", "surrogateescape")).hexdigest())[:length]
 
 
 def _content(path: str, stamps: "list[tuple[str, int, int]]") -> str:

@@ -3,15 +3,15 @@
 A uv that waits for a silent index, or a check that never ends, would otherwise outlive whoever killed the run.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` imports enum: 3 ms before uvx starts
 import os
-import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Self
 
-_NUMBERS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_NUMBERS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
 
 
 class _Told(BaseException):
@@ -25,12 +25,12 @@ class Unwinding:
     """
 
     def __enter__(self) -> "Self":
-        self._changed: list[signal.Signals] = []
+        self._changed: list[int] = []
         for number in _NUMBERS:
-            if signal.getsignal(number) != signal.SIG_DFL:
+            if _signal.getsignal(number) != _signal.SIG_DFL:
                 continue
             try:
-                signal.signal(number, _unwind)
+                _signal.signal(number, _unwind)
             except ValueError:
                 break  # not the main thread: nox and other callers may bring their own
             self._changed.append(number)
@@ -38,7 +38,7 @@ class Unwinding:
 
     def __exit__(self, _kind: object, error: "BaseException | None", _trace: object) -> None:
         for number in self._changed:
-            signal.signal(number, signal.SIG_DFL)
+            _signal.signal(number, _signal.SIG_DFL)
         if isinstance(error, _Told):
             os.kill(os.getpid(), error.args[0])
 

@@ -1,9 +1,9 @@
 """The only place that starts uv: finding it, materialising an environment, and handing a command line over to plain uvx."""
 
+import _signal  # type: ignore[import-not-found]  # `signal` imports enum: 3 ms before uvx starts
 import fcntl
 import os
 import select
-import signal
 import sys
 import time
 
@@ -200,7 +200,7 @@ class _Child:
             (os.POSIX_SPAWN_DUP2, gives, _RESULT),
         ]
         try:
-            self.pid = os.posix_spawn(argv[0], argv, environ, file_actions=actions, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
+            self.pid = os.posix_spawn(argv[0], argv, environ, file_actions=actions, setsigdef=[_signal.SIGPIPE, _signal.SIGXFSZ])
         finally:
             for descriptor in (gives, waits, says, null):
                 os.close(descriptor)
@@ -259,7 +259,7 @@ class _Child:
 
     def _kill(self) -> None:
         if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, _signal.SIGKILL)
 
     def _close_stop(self) -> None:
         if self._stop >= 0:
