@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.hooks import entries, suites
 from benchmarks.measure import Row, at_once, interleave, peak, timed
 from benchmarks.world import MAX_AGE, TOOLS, World, fetch, install, run
 from tests.support.aging import HOUR, let_pass
@@ -243,6 +244,19 @@ def many(bench: Bench) -> None:
     bench.report.facts(f"{MANY} at once, cold: {tool}", facts)
 
 
+def hooks(bench: Bench) -> None:
+    """Measure `pre-commit run`: three hooks through lastgood and without it, and one with `uvx` as its entry."""
+    place = bench.best.sandbox.root / "hooks"
+    through, own = suites(place / "three", bench.slow_runs)
+    bench.report.table("pre-commit run: ruff, mypy and codespell", [through, own])
+    bench.report.at_most("`pre-commit run` of three hooks, against environments of their own", through.median / own.median, 1.15)
+    bin_of_lastgood = Path(bench.best.run()[0]).parent
+    path = f"{bench.best.env()['PATH']}:{bin_of_lastgood}"
+    lastgood, uvx = entries(place / "one", bench.slow_runs, bench.best.env(PATH=path))
+    bench.report.table("pre-commit run: one hook", [lastgood, uvx])
+    bench.report.at_most("`pre-commit run` of one hook, against `uvx` as its entry", lastgood.median / uvx.median, 1.0)
+
+
 GROUPS: dict[str, Callable[[Bench], None]] = {
     "hot": hot,
     "memory": memory,
@@ -251,6 +265,7 @@ GROUPS: dict[str, Callable[[Bench], None]] = {
     "stale": stale,
     "outage": outage,
     "many": many,
+    "hooks": hooks,
 }
 
 

@@ -1,0 +1,35 @@
+"""Where the state lives by default, and which of it is believed."""
+
+from __future__ import annotations
+
+import sys
+
+import platformdirs
+import pytest
+
+from lastgood import paths
+
+
+@pytest.mark.parametrize("data", [None, "/somewhere/data", "relative/data"])
+def test_the_default_home_is_the_users_data_directory(monkeypatch: pytest.MonkeyPatch, data: str | None) -> None:
+    """The few lines of the hot path say what platformdirs says, also where XDG_DATA_HOME is set or invalid (a relative path)."""
+    monkeypatch.setenv("HOME", "/home/someone")
+    environ = {"HOME": "/home/someone"}
+    if data is None:
+        monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    else:
+        monkeypatch.setenv("XDG_DATA_HOME", data)
+        environ["XDG_DATA_HOME"] = data
+    if data == "relative/data":
+        # the XDG Base Directory specification: "all paths must be absolute"; an invalid one is ignored
+        assert paths.default_home(environ) == paths.default_home({"HOME": "/home/someone"})
+    elif sys.platform == "darwin":
+        assert paths.default_home(environ) == "/home/someone/Library/Application Support/lastgood"
+    else:
+        assert paths.default_home(environ) == platformdirs.user_data_dir("lastgood", appauthor=False)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "a b", "a\n", "x" * 200])
+def test_a_name_that_leads_elsewhere_is_no_name_of_the_store(name: str) -> None:
+    """State names what gets executed: its names cannot leave the home."""
+    assert not paths.plain(name)
