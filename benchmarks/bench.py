@@ -247,12 +247,12 @@ def many(bench: Bench) -> None:
 def hooks(bench: Bench) -> None:
     """Measure `pre-commit run`: three hooks through lastgood and without it, and one with `uvx` as its entry."""
     place = bench.best.sandbox.root / "hooks"
-    through, own = suites(place / "three", bench.slow_runs)
+    through, own = suites(place / "three", bench.runs // 2 + 1)
     bench.report.table("pre-commit run: ruff, mypy and codespell", [through, own])
     bench.report.at_most("`pre-commit run` of three hooks, against environments of their own", through.median / own.median, 1.15)
     bin_of_lastgood = Path(bench.best.run()[0]).parent
     path = f"{bench.best.env()['PATH']}:{bin_of_lastgood}"
-    lastgood, uvx = entries(place / "one", bench.slow_runs, bench.best.env(PATH=path))
+    lastgood, uvx = entries(place / "one", bench.runs, bench.best.env(PATH=path))
     bench.report.table("pre-commit run: one hook", [lastgood, uvx])
     bench.report.at_most("`pre-commit run` of one hook, against `uvx` as its entry", lastgood.median / uvx.median, 1.0)
 

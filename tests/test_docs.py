@@ -361,7 +361,9 @@ def test_set_up_is_what_the_makefile_and_uv_do() -> None:
     ).stdout
     assert "lastgood run ruff check src" in planned
     assert planned.splitlines()[-1].endswith("lastgood status")
-    planned = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    planned = subprocess.run(
+        ["make", "--no-print-directory", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert "pytest" in planned.splitlines()[-1]
 
 
