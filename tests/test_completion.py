@@ -68,7 +68,7 @@ def test_the_tab_key_in_bash(demo: Index, sandbox: Sandbox) -> None:
     (sandbox.work / "a-file.txt").touch()
     with sandbox.terminal([shell, "--norc", "--noprofile", "-i"], env={"TERM": "dumb", "PS1": "$ "}, size=(24, 200)) as terminal:
         terminal.type(b'eval "$(lastgood completion bash)"; echo read""y\r')
-        terminal.read_until(b"ready\r\n")
+        terminal.read_until(b"ready\r\n$ ")  # before its prompt the shell does not edit: the terminal itself would obey ^U
         for number, (typed, shown) in enumerate(PRESSES):
             terminal.type(f"{typed}\t".encode())
             terminal.type(f"#{number}\x15".encode())  # a mark behind the completed words, then the line is taken back
