@@ -511,10 +511,10 @@ ANSWERS: list[tuple[Any, str]] = [
 def test_an_index_that_does_not_answer_as_one(demo: Index, sandbox: Sandbox, fault: Any, said: str) -> None:
     """Whatever keeps uv from working with an index is told for what it is; an answer that begins as it should is good."""
     demo.fault(fault)
-    found = probe.visit(demo.url + "/demo-tool/", sandbox.env)
+    found = probe.visit(demo.url + "demo-tool/", sandbox.env)
     assert (found.good, found.refused, found.said) == (False, False, said)
     demo.heal()
-    found = probe.visit(demo.url + "/demo-tool/", sandbox.env)
+    found = probe.visit(demo.url + "demo-tool/", sandbox.env)
     assert (found.good, found.refused, found.said, found.protocol) == (True, False, "a JSON index", "HTTP/1.1")
 
 
@@ -523,7 +523,7 @@ def test_an_index_that_answers(index_factory: IndexFactory, sandbox: Sandbox, ap
     """Both forms of the simple API are known, on a project's page and on the list of all projects."""
     index = index_factory(api=api)
     index.publish(demo_tool("1.0"))
-    found = [probe.visit(index.url + page, sandbox.env).said for page in ("/demo-tool/", "/")]
+    found = [probe.visit(index.url + page, sandbox.env).said for page in ("demo-tool/", "")]
     assert found[0] == f"a{'n HTML' if api == 'html' else ' JSON'} index"
     assert found[1] in (found[0], "HTTP 404")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import subprocess
 import sys
@@ -177,6 +179,18 @@ def test_a_held_connection_is_seen_and_let_go(demo: Index, sandbox: Sandbox) -> 
     assert (held.project, held.fault, process.poll()) == ("demo-tool", "trickle", None)
     demo.heal()
     assert process.communicate(timeout=30)[0] == b"demo-tool 1.0\n"
+
+
+@pytest.mark.parametrize("kind", ["trickle", "truncate"])
+@pytest.mark.parametrize("path", ["/simple/demo-tool/", "/simple/Demo_Tool"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_connection_that_ends_after_the_answer_says_so(demo: Index, kind: FaultKind, path: str, method: str) -> None:
+    """Whole answers too, a redirect's or a slow one: who is not told asks again on that connection, and is reset."""
+    demo.fault(kind, interval=0.0)
+    with contextlib.closing(http.client.HTTPConnection(demo.host, timeout=30)) as connection:
+        connection.request(method, path)
+        with connection.getresponse() as answer:
+            assert answer.getheader("Connection") == "close"
 
 
 def test_a_fault_that_cannot_be_is_refused(index: Index) -> None:

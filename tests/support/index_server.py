@@ -484,7 +484,7 @@ def _hang_after(connection: socket.socket, response: Response, _fault: Fault, en
 
 def _trickle(connection: socket.socket, response: Response, fault: Fault, entry: dict[str, Any]) -> None:
     entry["status"] = response.status
-    connection.sendall(_last_head(response, entry))
+    connection.sendall(_last_head(response))
     for byte in _body(response, entry):
         connection.sendall(bytes([byte]))
         if select.select([connection], [], [], fault.interval)[0]:
@@ -497,13 +497,12 @@ def _reset(connection: socket.socket, _response: Response, _fault: Fault, _entry
 
 def _truncate(connection: socket.socket, response: Response, _fault: Fault, entry: dict[str, Any]) -> None:
     entry["status"] = response.status
-    connection.sendall(_last_head(response, entry) + _body(response, entry)[: len(response.body) // 2])
+    connection.sendall(_last_head(response) + _body(response, entry)[: len(response.body) // 2])
 
 
-def _last_head(response: Response, entry: dict[str, Any]) -> bytes:
+def _last_head(response: Response) -> bytes:
     """Return the headers of an answer that ends the connection: a client that is not told asks again on it, and is reset."""
-    if entry["method"] == "HEAD":
-        response.headers["Connection"] = "close"
+    response.headers["Connection"] = "close"
     return response.head()
 
 
