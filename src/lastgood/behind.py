@@ -100,7 +100,7 @@ def _detach(work: "Callable[[Speaker], None]", writes: int, claims: "Sequence[Cl
         work(Speaker(writes))
         status = 0
     except BaseException as error:  # noqa: BLE001 (nothing may return into the caller's code from here)
-        _trace(error)
+        trace(error)
     finally:
         os._exit(status)
 
@@ -123,7 +123,8 @@ def _forget_descriptors(kept: "set[int]") -> None:
     os.closerange(low, max(low, os.sysconf("SC_OPEN_MAX")))
 
 
-def _trace(error: BaseException) -> None:
+def trace(error: BaseException) -> None:
+    """Write down what went wrong in a process that has nobody to tell, where LASTGOOD_INTERNAL__TRACE names a file for it."""
     path = settings.environment().get(settings.TRACE, "")
     if path.startswith("/"):
         import traceback

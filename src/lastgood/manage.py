@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lastgood.scene import Scene
 
 _LOCK_SECONDS = 5.0
+_LONGER = 60.0  # a refresh behind a tool may be under way: whoever warms would rather wait for it than hear of it
 
 
 class Nothing(LastgoodError):  # noqa: N818 (what was found)
@@ -114,10 +115,10 @@ def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Gen
 
 
 @contextlib.contextmanager
-def locked(home: str, identity: str) -> "Iterator[None]":
-    """Hold the lock of a record for a change to it. Raises LastgoodError where that cannot be had within a few seconds."""
+def locked(home: str, identity: str, seconds: float = _LOCK_SECONDS) -> "Iterator[None]":
+    """Hold the lock of a record for a change to it. Raises LastgoodError where that cannot be had within `seconds`."""
     try:
-        with locks.hold(records.lock_of(home, identity), _LOCK_SECONDS):
+        with locks.hold(records.lock_of(home, identity), seconds):
             yield
     except locks.Busy as error:
         raise LastgoodError(f"a refresh of `{identity}` is under way; try again when it has ended") from error
@@ -135,11 +136,26 @@ def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tupl
     scene = scenes.look(words, environ)
     made = identity.identify(scene)
     open_home(scene.home)
-    with locked(scene.home, made.id):
+    with locked(scene.home, made.id, _LONGER):
         job = refresh.Job(scene, made)
         job.shown, job.heard = shown, True
         outcome = refresh.refresh(job)
         return made.tool, outcome, job.record
+
+
+def write_card(words: "list[str]", environ: "dict[str, str]") -> None:
+    """Make the first run of these words a hot one, where their record has just been refreshed for others.
+
+    Raises Handover, LastgoodError.
+    """
+    from lastgood import identity
+
+    scene = scenes.look(words, environ)
+    made = identity.identify(scene)
+    with locked(scene.home, made.id, _LONGER):
+        job = refresh.Job(scene, made)
+        job.look_up()
+        refresh.write_card(job)
 
 
 def freshen(words: "list[str]", environ: "dict[str, str]") -> "Outcome | None":

@@ -72,10 +72,12 @@ class Record:
     held         whether refreshes leave `current` alone
     refused      [{version, digest, error, at, by}]: what is not taken again
     hosts        the hosts that failures or settings named
-    last         {at, outcome, kind, reason, words, status} of the last refresh
+    last         {at, outcome, class, reason, words, status} of the last refresh
+    words        what follows `lastgood run` in the last refresh, up to the tool; none where a credential stands in it
+    place        the working directory of the last refresh: `warm --all` asks again from there
     """
 
-    __slots__ = ("asked", "current", "generations", "held", "hosts", "id", "last", "refused", "request", "tool")
+    __slots__ = ("asked", "current", "generations", "held", "hosts", "id", "last", "place", "refused", "request", "tool", "words")
 
     def __init__(self, identity: str, request: "dict[str, Any]", tool: str) -> None:
         self.id = identity
@@ -88,6 +90,8 @@ class Record:
         self.refused: list[dict[str, Any]] = []
         self.hosts: list[str] = []
         self.last: dict[str, Any] = {}
+        self.words: list[str] = []
+        self.place = ""
 
     def generation(self, identity: str = "") -> "Generation | None":
         """The generation called `identity`, or the current one."""
@@ -183,6 +187,8 @@ def parse(text: str) -> Record:
         ]
         record.hosts = [_text(host) for host in data["hosts"]]
         record.last = dict(data["last"])
+        record.words = [_text(word) for word in data["words"]]
+        record.place = _text(data["place"])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise Damage(f"{type(error).__name__}: {error}") from error
     return record

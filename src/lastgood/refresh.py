@@ -465,6 +465,7 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     named = [finding.host] if finding is not None and finding.host and outcome.kind == OUTAGE else []
     record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
+    record.words, record.place = _asked_with(job.scene)
     if outcome.kind in (OUTAGE, ANSWER, LOCAL):
         record.last["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
         record.last["class"] = finding.kind if finding else ""
@@ -482,6 +483,14 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     if outcome.kind == REFUSED and kept is not None:
         one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
         record.refused = [*[old for old in record.refused if old["digest"] != kept.digest], one][-10:]
+
+
+def _asked_with(scene: "Scene") -> "tuple[list[str], str]":
+    """The words of this run up to the tool, and from where: what `warm --all` does again. No credential is ever written down."""
+    plain = scene.words.plain
+    words = plain[: len(plain) - len(scene.words.args)]
+    hidden = any(without_credentials(word) != word for word in words)
+    return ([] if hidden else words), scene.origin or scene.cwd
 
 
 def _notice(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None") -> str:

@@ -7,7 +7,7 @@ stands last: nothing is tried after it.
 import os
 import time
 
-from lastgood import behind, breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, stale, uv
+from lastgood import breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, stale, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed, StateError
@@ -306,7 +306,9 @@ class _Run:
     def _refreshed(self, job: "Job", outcome: "Outcome", mode: str, *, offline: bool) -> int:
         """Run what a foreground refresh came to."""
         if outcome.kind == refresh.NEW and self.record is not None:
-            self._tidy_behind(self.record.current)
+            from lastgood import upkeep
+
+            upkeep.tidy_behind(self.scene.home, [self.record.current])
         if outcome.good and outcome.reason and mode == "strict-latest":
             return self._refused(outcome, mode)  # an earlier refresh found out
         if outcome.good:
@@ -321,12 +323,6 @@ class _Run:
         if outcome.kind == refresh.ANSWER:
             return self._answer(outcome)
         return self._outage(job, outcome, mode)
-
-    def _tidy_behind(self, identity: str) -> None:
-        from lastgood import upkeep
-
-        home = self.scene.home
-        behind.start(lambda _: upkeep.after_refresh(home, identity))
 
     def _refused(self, outcome: "Outcome", mode: str) -> int:
         self._make_card()

@@ -12,6 +12,7 @@ from lastgood.errors import LaunchFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgood.card import Card
+    from lastgood.locks import Claim
     from lastgood.refresh import Job, Outcome
     from lastgood.scene import Scene
 
@@ -44,7 +45,7 @@ def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
             for claim in claims:
                 claim.release()
             return STORY
-        listener = behind.start(lambda speaker: _work(job, speaker), claims)
+        listener = behind.start(lambda speaker: _work(job, speaker, claims), claims)
     except locks.Busy:
         if down is not None:  # half-open: one process tries, the others run
             if wait:
@@ -60,14 +61,17 @@ def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
     return _after(scene, card, told)
 
 
-def _work(job: "Job", speaker: behind.Speaker) -> None:
+def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
     """The refresh behind: quick at first; where the index is only slow, once more with uv's own patience."""
     job.early = lambda outcome: speaker.tell(_told(outcome))
     outcome = refresh.refresh(job)
-    speaker.tell(_told(outcome))
     if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
+        speaker.tell(_told(outcome))
         job.patience = None
         outcome = refresh.refresh(job)
+    for claim in claims:
+        claim.release()  # a next run, or a rollback, would wait for what follows
+    speaker.tell(_told(outcome))
     if outcome.kind == refresh.NEW and job.record is not None:
         from lastgood import upkeep
 

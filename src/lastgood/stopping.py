@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Self
 
-_NUMBERS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
+NUMBERS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
+"""The signals that mean: end."""
 
 
 class _Told(BaseException):
@@ -26,7 +27,7 @@ class Unwinding:
 
     def __enter__(self) -> "Self":
         self._changed: list[int] = []
-        for number in _NUMBERS:
+        for number in NUMBERS:
             if _signal.getsignal(number) != _signal.SIG_DFL:
                 continue
             try:

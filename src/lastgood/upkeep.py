@@ -5,12 +5,14 @@ import json
 import os
 import time
 
-from lastgood import generations, locks, paths
+from lastgood import behind, generations, locks, paths
 from lastgood import record as records
 from lastgood.errors import Damage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lastgood.record import Generation, Record
 
 _MONTH = 30 * 86400.0
@@ -28,6 +30,18 @@ def after_refresh(home: str, identity: str, seconds: float = 5.0) -> None:
         with contextlib.suppress(OSError):  # gone already: there is nothing to measure
             generations.measure(place)
     collect(home, seconds=seconds)
+
+
+def tidy_behind(home: str, identities: "Iterable[str]") -> None:
+    """Do that for new generations in the background: what was refreshed in the foreground can be used meanwhile."""
+    new = list(identities)
+
+    def work(_: behind.Speaker) -> None:
+        for identity in new:
+            after_refresh(home, identity)
+
+    if new:
+        behind.start(work)
 
 
 class Collected:

@@ -65,6 +65,7 @@ def grow_old(sandbox: Sandbox, seconds: float) -> None:
     home = str(sandbox.home)
     for record in all_records(sandbox):
         record.asked -= seconds
+        record.last["at"] -= seconds  # or the next run takes the refresh before for one that has just ended
         records.save(home, record)
         for path in (sandbox.home / "cards").iterdir():
             card = cards.read(path.read_text("utf-8", "surrogateescape"))

@@ -1,14 +1,18 @@
-"""Tables on a terminal, and the same as plain columns elsewhere: the only importer of rich."""
+"""Tables on a terminal, and the same as plain columns elsewhere; progress on a terminal. The only importer of rich."""
 
 import sys
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
+
+    from rich.progress import TaskID
 
 
 def console() -> Console:
@@ -80,3 +84,39 @@ def _plain(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> None:
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     for line in lines:
         sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
+
+
+class Bars:
+    """A bar for several things that are done at once, and one for each that is under way; gone when all have ended.
+
+    On standard error. It never draws by itself: a thread of its own would be copied into processes that are forked meanwhile.
+    """
+
+    def __init__(self, title: str, count: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+        self._shown = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+        self._all = self._shown.add_task(title, total=count, note=f"0 of {count}")
+        self._count = count
+        self._ended = 0
+        self._tasks: dict[int, TaskID] = {}
+
+    def __enter__(self) -> "Self":
+        self._shown.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shown.stop()
+
+    def begin(self, index: int, name: str) -> None:
+        """Add a bar for the thing at `index`."""
+        self._tasks[index] = self._shown.add_task(name, total=None, note="")
+
+    def end(self, index: int) -> None:
+        """Take it away again."""
+        self._ended += 1
+        self._shown.remove_task(self._tasks.pop(index))
+        self._shown.update(self._all, completed=self._ended, note=f"{self._ended} of {self._count}")
+
+    def draw(self) -> None:
+        """Draw what has changed."""
+        self._shown.refresh()

@@ -1,18 +1,22 @@
 """`lastgood warm`: refresh now, or behind a checkout; or say whether everything here would run with no network."""
 
 import contextlib
+import functools
 import os
 import sys
 
-from lastgood import behind, hookfile, manage, messages, paths, project, rehearsal, request, surroundings
+from lastgood import behind, manage, messages, paths, rehearsal, request, settings, stopping, together, upkeep, uses
 from lastgood import record as records
 from lastgood.errors import LastgoodError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
+    from lastgood.cli.render import Bars
     from lastgood.rehearsal import Rung
+    from lastgood.uses import Use
 
 ABOUT = "  Without TOOL, everything that the tools table and the hooks of this repository use."
 _OPTIONS = (
@@ -20,6 +24,8 @@ _OPTIONS = (
     ("--with", "-w", "A package that is wanted beside TOOL; may stand more than once"),
     ("--python", "-p", "The Python that TOOL runs on"),
 )
+_AT_ONCE = 4
+_GOOD = ("new", "unchanged")
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
@@ -30,76 +36,42 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
     for name, short, text in _OPTIONS:
         names = [short, name] if short else [name]
         parser.add_argument(*names, dest=name, action="append", default=[], metavar=name.lstrip("-").upper(), help=text)
+    parser.add_argument("--all", action="store_true", help="Everything that is recorded on this machine")
     parser.add_argument("--behind", action="store_true", help="Return at once and refresh in the background what is not fresh")
     parser.add_argument("--check", action="store_true", help="Refresh nothing: say whether each tool would run with no network")
-
-
-class _Use:
-    """One way in which this place uses a tool: the words after `lastgood run`, where they are used, and what says so.
-
-    beside   the additional dependencies of a hook; `hook` tells a hook from the tools table and the command line
-    """
-
-    __slots__ = ("beside", "hook", "place", "where", "words")
-
-    def __init__(self, words: "list[str]", place: str, where: str, beside: "list[str] | None" = None) -> None:
-        self.words = words
-        self.place = place
-        self.where = where
-        self.hook = beside is not None
-        self.beside = beside or []
+    parser.add_argument(
+        "--jobs", "-j", metavar="N", default=str(_AT_ONCE), help=f"How many to refresh at once [default: {_AT_ONCE}]"
+    )
 
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Refresh each tool; 1 where one has nothing good now."""
     if given.behind and given.check:
         raise UsageError("`--behind` cannot be used with `--check`")
+    if given.all and given.tool:
+        raise UsageError(f"`--all` cannot be used with `{given.tool[0]}`", "it refreshes everything that is recorded")
+    if not given.jobs.isdecimal() or int(given.jobs) < 1:
+        raise UsageError(f"`--jobs` is `{given.jobs}`: expected a whole number from 1")
     if given.behind:
         return _behind(given, environ)
-    uses = _uses(given, environ)
+    wanted = _wanted(given, environ)
     if given.check:
-        return _check(uses, environ)
-    if not uses:
+        return _check(wanted, environ)
+    if not wanted and given.all:
+        messages.say("", "nothing is kept yet", environ)
+        return 0
+    if not wanted:
         raise UsageError("no tool is named, and neither [tool.lastgood.tools] nor a hook names one", "run `lastgood warm TOOL`")
-    return _warm(uses, environ)
+    return _warm(uses.once(wanted), int(given.jobs), environ)
 
 
-# --- what is used here ----------------------------------------------------------------------------------------------
-
-
-def _uses(given: "argparse.Namespace", environ: "dict[str, str]") -> "list[_Use]":
-    """What is named, or all that is used here: by hooks first, since the table may call a tool by its package's name."""
-    cwd = os.getcwd()
-    options = [f"{name}={value}" for name, _, _ in _OPTIONS for value in vars(given)[name]]
+def _wanted(given: "argparse.Namespace", environ: "dict[str, str]") -> "list[Use]":
+    if given.all:
+        home = paths.home(environ)
+        return uses.everywhere(home) if paths.trusted(home) else []
     if given.tool:
-        return [_Use([*options, tool], cwd, f"`{tool}`") for tool in given.tool]
-    path = hookfile.find(cwd)
-    calls = hookfile.calls(path) if path else []
-    found = [_Use(call.words, os.path.dirname(path), call.where, call.beside) for call in calls]
-    return found + [_Use([tool], cwd, f"`{tool}`") for tool in sorted(tools_here(environ))]
-
-
-def tools_here(environ: "dict[str, str]") -> "list[str]":
-    """The tools that the table of this directory names."""
-    cwd = os.getcwd()
-    found = project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
-    return list(found.tools)
-
-
-def _once(uses: "list[_Use]") -> "list[_Use]":
-    """Those of `uses` that may lead to environments of their own: a tool's arguments change nothing."""
-    found: dict[tuple[str, ...], _Use] = {}
-    for use in uses:
-        found.setdefault((use.place, *_without_arguments(use.words)), use)
-    return list(found.values())
-
-
-def _without_arguments(words: "list[str]") -> "list[str]":
-    try:
-        parsed = request.parse(words)
-    except (request.Handover, UsageError):
-        return words
-    return words[: len(words) - len(parsed.args)]
+        return uses.named(given.tool, [f"{name}={value}" for name, _, _ in _OPTIONS for value in vars(given)[name]])
+    return uses.here(environ)
 
 
 # --- refreshing -----------------------------------------------------------------------------------------------------
@@ -114,48 +86,196 @@ def _behind(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
 
 
 def _freshen(given: "argparse.Namespace", environ: "dict[str, str]") -> None:
-    for use in _once(_uses(given, environ)):
+    for use in uses.once(_wanted(given, environ)):
         with contextlib.suppress(LastgoodError, request.Handover, records.NewerFormat, OSError), contextlib.chdir(use.place):
             manage.freshen(use.words, environ)
 
 
-def _warm(uses: "list[_Use]", environ: "dict[str, str]") -> int:
-    kept: list[str] = []
-    unchanged: list[str] = []
-    failed = 0
-    for use in _once(uses):
+class _Work:
+    """The refresh of one record, and the uses that come to it.
+
+    result   {kind, reason, version, words, new} once it has ended: `version` is what is good now ("" for nothing), `words` are
+             uv's own, `new` is the id of a new generation; kind "useless" where nothing can be kept of it
+    """
+
+    __slots__ = ("id", "result", "tool", "uses")
+
+    def __init__(self, use: "Use", tool: str, identity: str) -> None:
+        self.uses = [use]
+        self.tool = tool
+        self.id = identity
+        self.result: dict[str, Any] = {}
+
+    @property
+    def failed(self) -> bool:
+        return self.result["kind"] not in _GOOD
+
+    @property
+    def said(self) -> str:
+        version = self.result["version"]
+        return f"`{self.tool}` {version}" if version else f"`{self.tool}`"
+
+
+def _warm(wanted: "list[Use]", at_once: int, environ: "dict[str, str]") -> int:
+    works = _works(wanted, environ)
+    due = [work for work in works if not work.result]
+    if len(due) == 1:
+        due[0].result = _refresh(due[0], environ, shown=os.isatty(2))
+    elif due:
+        _refresh_all(due, at_once, environ)
+    upkeep.tidy_behind(paths.home(environ), [work.result["new"] for work in due if work.result["new"]])
+    return _tell(works, environ)
+
+
+def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
+    """What there is to do, one piece a record: two uses of one record would wait for each other, and ask twice."""
+    works: list[_Work] = []
+    of: dict[str, _Work] = {}
+    for use in wanted:
         try:
-            with contextlib.chdir(use.place):
-                name, outcome, record = manage.warm(use.words, environ, shown=os.isatty(2))
-        except request.Handover as refusal:
-            messages.say("error", f"{use.where} cannot be kept: {refusal.reason}", environ)
-            failed += 1
+            made = uses.identify(use, environ)
+        except uses.Useless as refusal:
+            work = _Work(use, use.kept.tool if use.kept is not None else use.where.strip("`"), "")
+            work.result = _useless(use, str(refusal))
+            works.append(work)
             continue
-        current = record.generation() if record is not None else None
-        said = f"`{name}` {current.version}" if current is not None else f"`{name}`"
-        if outcome.kind == "new":
-            kept.append(said)
-        elif outcome.kind == "unchanged":
-            unchanged.append(said)
+        if made.id in of:
+            of[made.id].uses.append(use)
         else:
-            messages.write_all(2, outcome.words)
-            still = f"; {said} stays" if current is not None else f"; no good `{name}` is kept"
-            messages.say("warning" if current else "error", f"{use.where} was not refreshed ({outcome.reason}){still}", environ)
-            failed += current is None
+            of[made.id] = _Work(use, made.tool, made.id)
+            works.append(of[made.id])
+    return works
+
+
+def _useless(use: "Use", why: str) -> "dict[str, Any]":
+    current = use.kept.generation() if use.kept is not None else None
+    version = current.version if current is not None else ""
+    return {**_trouble(why), "kind": "useless", "version": version}
+
+
+def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[str, Any]":
+    """Refresh a record as its first use asks for it, and write the cards of the others. Raises LastgoodError."""
+    first, *others = work.uses
+    with contextlib.chdir(first.place):
+        _, outcome, record = manage.warm(first.words, environ, shown=shown)
+    current = record.generation() if record is not None else None
+    if outcome.good:
+        for use in others:
+            with contextlib.chdir(use.place):
+                manage.write_card(use.words, environ)
+    return {
+        "kind": outcome.kind,
+        "reason": outcome.reason,
+        "version": current.version if current is not None else "",
+        "new": current.id if current is not None and outcome.kind == "new" else "",
+        "words": outcome.words.decode("utf-8", "replace"),
+    }
+
+
+def _refresh_all(works: "list[_Work]", at_once: int, environ: "dict[str, str]") -> None:
+    manage.open_home(paths.home(environ))
+    pieces = [functools.partial(_quietly, work, environ) for work in works]
+    with stopping.Unwinding():
+        if os.isatty(2) and environ.get("TERM") != "dumb" and not settings.quiet(environ):
+            from lastgood.cli import render  # rich: not for a log, and not for a checkout that nobody watches
+
+            with render.Bars("warming", len(works)) as bars:
+                together.each(pieces, at_once, _OnTerminal(works, bars))
+        else:
+            together.each(pieces, at_once, _InLines(works, environ))
+
+
+class _Results(together.Watcher):
+    """Keeps what each refresh came to."""
+
+    def __init__(self, works: "list[_Work]") -> None:
+        self.works = works
+
+    def ended(self, index: int, result: "Any") -> None:
+        self.works[index].result = result or _trouble("the refresh ended without a word")
+
+
+class _OnTerminal(_Results):
+    """Bars that are gone when all is said."""
+
+    def __init__(self, works: "list[_Work]", bars: "Bars") -> None:
+        super().__init__(works)
+        self._bars = bars
+
+    def started(self, index: int) -> None:
+        self._bars.begin(index, self.works[index].tool)
+
+    def ended(self, index: int, result: "Any") -> None:
+        super().ended(index, result)
+        self._bars.end(index)
+
+    def tick(self) -> None:
+        self._bars.draw()
+
+
+class _InLines(_Results):
+    """A line for each tool as it ends, for a log that somebody follows."""
+
+    def __init__(self, works: "list[_Work]", environ: "dict[str, str]") -> None:
+        super().__init__(works)
+        self._environ = environ
+        self._ended = 0
+
+    def ended(self, index: int, result: "Any") -> None:
+        super().ended(index, result)
+        self._ended += 1
+        messages.say("", f"{_state(self.works[index])} ({self._ended} of {len(self.works)})", self._environ)
+
+
+def _quietly(work: _Work, environ: "dict[str, str]") -> "dict[str, Any]":
+    """As `_refresh`, among others: what goes wrong with one tool is told with the others' results."""
+    try:
+        return _refresh(work, environ, shown=False)
+    except LastgoodError as error:
+        return _trouble(error.message)
+
+
+def _trouble(reason: str) -> "dict[str, Any]":
+    return {"kind": "local", "reason": reason, "version": "", "words": "", "new": ""}
+
+
+def _state(work: _Work) -> str:
+    """What became of a tool, in one line."""
+    if not work.failed:
+        how = "kept" if work.result["kind"] == "new" else "unchanged"
+        return f"{how} {work.said}"
+    return f"not refreshed: {work.said} ({work.result['reason']})"
+
+
+def _tell(works: "list[_Work]", environ: "dict[str, str]") -> int:
+    """Say what is good now, what is unchanged, and what failed and why; 1 where a tool has nothing good."""
+    kept = [work.said for work in works if work.result["kind"] == "new"]
+    unchanged = [work.said for work in works if work.result["kind"] == "unchanged"]
     parts = [f"kept {', '.join(kept)}"] if kept else []
     parts += [f"unchanged: {', '.join(unchanged)}"] if unchanged else []
     if parts:
         messages.say("", "; ".join(parts), environ)
-    sys.stderr.flush()
-    return 1 if failed else 0
+    failed = [work for work in works if work.failed]
+    for work in failed:
+        messages.write_all(2, work.result["words"].encode())
+        messages.say("warning" if work.result["version"] else "error", _why(work), environ)
+    return 1 if any(not work.result["version"] for work in failed) else 0
+
+
+def _why(work: _Work) -> str:
+    where, reason = work.uses[0].where, work.result["reason"]
+    if work.result["kind"] == "useless" and not work.result["version"]:
+        return f"{where} cannot be kept: {reason}"
+    still = f"{work.said} stays" if work.result["version"] else f"no good `{work.tool}` is kept"
+    return f"{where} was not refreshed ({reason}); {still}"
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------
 
 
-def _check(uses: "list[_Use]", environ: "dict[str, str]") -> int:
+def _check(wanted: "list[Use]", environ: "dict[str, str]") -> int:
     """Say from which rung each tool would run; 1 where one would not."""
-    found = _rungs(uses, environ)
+    found = _rungs(wanted, environ)
     names = [rung.tool or use.where.replace("`", "") for use, rung in found]
     width = max(map(len, names), default=0)
     for name, (_, rung) in zip(names, found, strict=True):
@@ -170,12 +290,11 @@ def _check(uses: "list[_Use]", environ: "dict[str, str]") -> int:
     return 1 if missing else 0
 
 
-def _rungs(uses: "list[_Use]", environ: "dict[str, str]") -> "list[tuple[_Use, Rung]]":
-    found: list[tuple[_Use, Rung]] = []
+def _rungs(wanted: "list[Use]", environ: "dict[str, str]") -> "list[tuple[Use, Rung]]":
+    found: list[tuple[Use, Rung]] = []
     seen: set[tuple[str, str]] = set()
-    for use in _once(uses):
-        with contextlib.chdir(use.place):
-            rung = rehearsal.rung(use.words, environ, use.beside, own=not use.hook)
+    for use in uses.once(wanted):
+        rung = _rung(use, environ)
         named_by_hook = not use.hook and any(record == rung.record for record, _ in seen if record)
         if named_by_hook or (rung.record and (rung.record, rung.tool) in seen):
             continue
@@ -184,7 +303,17 @@ def _rungs(uses: "list[_Use]", environ: "dict[str, str]") -> "list[tuple[_Use, R
     return found
 
 
-def _warn_of_neighbours(use: _Use, rung: "Rung", environ: "dict[str, str]") -> None:
+def _rung(use: "Use", environ: "dict[str, str]") -> "Rung":
+    if use.kept is not None:
+        try:
+            uses.identify(use, environ)
+        except uses.Useless as refusal:
+            return rehearsal.Rung(use.kept.tool, rehearsal.NOTHING, f"it is kept, but {refusal}")
+    with contextlib.chdir(use.place):
+        return rehearsal.rung(use.words, environ, use.beside, own=not use.hook)
+
+
+def _warn_of_neighbours(use: "Use", rung: "Rung", environ: "dict[str, str]") -> None:
     """Plugins that a user lists where upstream's hooks want them do not reach a tool that has an environment of its own."""
     others = [line for line in use.beside if rehearsal.package_of(line) not in ("", "lastgood", rung.package)]
     if others and rung.package and rung.name != rehearsal.OWN:

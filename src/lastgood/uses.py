@@ -1,0 +1,116 @@
+"""In which ways tools are used: what the words of a command line, a tools table, hooks or the records themselves name.
+
+Nothing is refreshed here. A use is words and a place; uses that come to the same record belong together.
+"""
+
+import contextlib
+import os
+
+from lastgood import differences, hookfile, identity, manage, project, request, surroundings
+from lastgood import scene as scenes
+from lastgood.errors import LastgoodError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lastgood.identity import Request
+    from lastgood.record import Record
+
+
+class Use:
+    """One way in which a tool is used: the words after `lastgood run`, where they are used, and what says so.
+
+    beside   the additional dependencies of a hook; `hook` tells a hook from the tools table and the command line
+    kept     the record that this use was read from; None for the others
+    """
+
+    __slots__ = ("beside", "hook", "kept", "place", "where", "words")
+
+    def __init__(self, words: "list[str]", place: str, where: str, beside: "list[str] | None" = None) -> None:
+        self.words = words
+        self.place = place
+        self.where = where
+        self.hook = beside is not None
+        self.beside = beside or []
+        self.kept: Record | None = None
+
+
+class Useless(Exception):  # noqa: N818 (what was found)
+    """Nothing can be kept for a use, or not from here; `args[0]` says why."""
+
+
+def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
+    """The uses that a command line names: each tool, with the options for all of them."""
+    return [Use([*options, tool], os.getcwd(), f"`{tool}`") for tool in tools]
+
+
+def here(environ: "dict[str, str]") -> "list[Use]":
+    """All that is used here: by hooks first, since the table may call a tool by its package's name. Raises SettingError."""
+    cwd = os.getcwd()
+    path = hookfile.find(cwd)
+    calls = hookfile.calls(path) if path else []
+    found = [Use(call.words, os.path.dirname(path), call.where, call.beside) for call in calls]
+    return found + [Use([tool], cwd, f"`{tool}`") for tool in sorted(tools_here(environ))]
+
+
+def tools_here(environ: "dict[str, str]") -> "list[str]":
+    """The tools that the table of this directory names. Raises SettingError."""
+    cwd = os.getcwd()
+    found = project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
+    return list(found.tools)
+
+
+def everywhere(home: str) -> "list[Use]":
+    """What is recorded on this machine, each record as it was last refreshed."""
+    found = []
+    for record in manage.all_records(home):
+        use = Use(record.words, record.place, f"`{record.tool}`")
+        use.kept = record
+        found.append(use)
+    return found
+
+
+def once(uses: "Iterable[Use]") -> "list[Use]":
+    """Those of `uses` that may lead to environments of their own: a tool's arguments change nothing."""
+    found: dict[tuple[str, ...], Use] = {}
+    for use in uses:
+        same = (use.place, *_without_arguments(use.words))
+        found.setdefault((use.kept.id, *same) if use.kept is not None else same, use)
+    return list(found.values())
+
+
+def _without_arguments(words: "list[str]") -> "list[str]":
+    try:
+        parsed = request.parse(words)
+    except (request.Handover, UsageError):
+        return words
+    return words[: len(words) - len(parsed.args)]
+
+
+def identify(use: Use, environ: "dict[str, str]") -> "Request":
+    """The request of a use. Raises Useless, and where it is none of the records' also LastgoodError: a mistake to be told."""
+    if use.kept is not None:
+        return _identify_again(use, use.kept, environ)
+    try:
+        with contextlib.chdir(use.place):
+            return identity.identify(scenes.look(use.words, environ))
+    except request.Handover as refusal:
+        raise Useless(refusal.reason) from refusal
+
+
+def _identify_again(use: Use, record: "Record", environ: "dict[str, str]") -> "Request":
+    """The request of a record, where words, place and environment still come to it."""
+    if not use.words:
+        raise Useless("the words that led to it are not known until it runs again")
+    try:
+        with contextlib.chdir(use.place):
+            made = identity.identify(scenes.look(use.words, environ))
+    except (request.Handover, LastgoodError) as refusal:
+        raise Useless(str(refusal)) from refusal
+    except OSError as error:
+        raise Useless(f"the directory that it was used in cannot be entered ({(error.strerror or str(error)).lower()})") from error
+    if made.id != record.id:
+        differs = "; ".join(differences.between(made.fields, record.request)) or "uv's configuration"
+        raise Useless(f"other settings hold now ({differs})")
+    return made
