@@ -12,7 +12,7 @@ import pytest
 
 from lastgood import record as records
 from lastgood.cli import app
-from tests.support.kept import keep, only_record
+from tests.support.kept import grow_old, keep, only_record
 from tests.support.sandbox import lastgood_script
 
 if TYPE_CHECKING:
@@ -76,6 +76,20 @@ def test_with_a_damaged_record(demo: Index, sandbox: Sandbox) -> None:
             file.write('{"is": "lastgood record", "format": 1')
         expect_sense(sandbox.lastgood(*words), words)
     sandbox.wait_quiet()
+
+
+def test_where_output_has_few_letters(demo: Index, sandbox: Sandbox) -> None:
+    """An encoding that has no bars and arrows gets plain letters in their place, one for one."""
+    del demo
+    sandbox.env["PYTHONIOENCODING"] = "ascii"
+    (sandbox.work / ".pre-commit-config.yaml").write_text(
+        "repos: [{repo: local, hooks: [{id: x, entry: npx x, language: system}]}]", "utf-8"
+    )
+    keep(sandbox)
+    in_turn(sandbox)
+    grow_old(sandbox, 3600.0)
+    assert "##### 1h" in sandbox.lastgood("status").out
+    assert any(line.split()[:1] == [">"] for line in sandbox.lastgood("doctor").out.splitlines())
 
 
 def test_with_the_index_down(demo: Index, sandbox: Sandbox) -> None:

@@ -11,7 +11,7 @@ from lastgood.errors import SettingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 _ENTRY_TEXTS = ("version", "from", "python")
@@ -21,12 +21,16 @@ _ENTRY_KEYS = (*_ENTRY_TEXTS, *_ENTRY_LISTS, *_FILE_KEYS)
 
 
 class Entry:
-    """One tool of the table: what its request gets where the command line says nothing of it; `where` names file and key."""
+    """One tool of the table: what its request gets where the command line says nothing of it.
 
-    __slots__ = ("check", "extras", "package", "python", "values", "version", "where", "with_")
+    `where` names file and key for people; `origin` is the same for `line_of`.
+    """
 
-    def __init__(self, where: str) -> None:
+    __slots__ = ("check", "extras", "origin", "package", "python", "values", "version", "where", "with_")
+
+    def __init__(self, where: str, origin: "tuple[str, tuple[str, ...]]") -> None:
         self.where = where
+        self.origin = origin
         self.version = ""
         self.package = ""
         self.python = ""
@@ -40,14 +44,16 @@ class Configuration:
     """What files, environment and flags say together.
 
     texts   {setting: (text, where it came from)}   tools   {tool: Entry}   files   every file that was read or looked for
+    origins {setting: (file, keys)} of those that a file says
     """
 
-    __slots__ = ("entry", "files", "texts", "tools")
+    __slots__ = ("entry", "files", "origins", "texts", "tools")
 
     def __init__(self) -> None:
         self.texts: dict[str, tuple[str, str]] = {}
         self.tools: dict[str, Entry] = {}
         self.files: list[str] = []
+        self.origins: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.entry: Entry | None = None
 
     def text(self, name: str) -> str:
@@ -109,13 +115,17 @@ def load(
             break
     found.entry = _entry(found.tools, tool, package)
     if found.entry is not None:
+        file, keys = found.entry.origin
         for name, text in found.entry.values.items():
             found.texts[name] = (text, f"`{name}` in {found.entry.where}")
+            found.origins[name] = (file, (*keys, name))
     for setting in settings.SETTINGS:
         if environ.get(setting.env):
             found.texts[setting.name] = (environ[setting.env], setting.env)
+            found.origins.pop(setting.name, None)
         if setting.name in flags:
             found.texts[setting.name] = (flags[setting.name], setting.flag)
+            found.origins.pop(setting.name, None)
     found.check()
     return found
 
@@ -164,6 +174,32 @@ def read_table(path: str, base: str = "") -> "dict[str, Any]":
         raise SettingError(f"{_shown(path, base)}: invalid TOML: too many brackets within brackets") from error
 
 
+def line_of(path: str, keys: "Sequence[str]") -> int:
+    """The line on which the value under `keys` begins in a TOML file, counted from 1; 0 where that cannot be told.
+
+    tomllib knows no lines: it is the first line that names the last key and with which the value comes to be there.
+    """
+    import tomllib  # as above
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    for number, line in enumerate(lines):
+        for end in range(number + 1, len(lines) + 1) if keys[-1] in line else ():
+            try:
+                data: object = tomllib.loads("\n".join(lines[:end]))
+            except tomllib.TOMLDecodeError:
+                continue  # the value goes on
+            for key in keys:
+                data = data.get(key) if isinstance(data, dict) else None
+            if data is not None:
+                return number + 1
+            break
+    return 0
+
+
 def _read(path: str, base: str) -> "dict[str, Any] | None":
     """The section of a file that speaks of lastgood, None where it has none. Raises SettingError for invalid TOML."""
     data = read_table(path, base)
@@ -193,9 +229,15 @@ def _take(found: Configuration, section: "dict[str, Any] | None", shown: str) ->
             _take_tools(found, value, shown)
         elif key in _FILE_KEYS:
             found.texts[key] = (_setting_text(key, value, shown), f"`{key}` in {title}")
+            found.origins[key] = (shown, (*_keys(shown), key))
         else:
             hint = settings.suggestion(key, (*_FILE_KEYS, "tools"))
             raise SettingError(f"{shown}: unknown key `{key}` in [tool.lastgood]{hint}")
+
+
+def _keys(shown: str) -> "tuple[str, ...]":
+    """Where in a file lastgood's own table is."""
+    return ("tool", "lastgood") if shown.endswith("pyproject.toml") else ()
 
 
 def _setting_text(key: str, value: object, shown: str) -> str:
@@ -215,7 +257,7 @@ def _take_tools(found: Configuration, table: object, shown: str) -> None:
         where = f"[tool.lastgood.tools] of {shown}"
         if not paths.plain(tool.lower()):
             raise SettingError(f"{shown}: `{tool}` in [tool.lastgood.tools] is no name of a tool")
-        entry = Entry(f"`{tool}` in {where}")
+        entry = Entry(f"`{tool}` in {where}", (shown, (*_keys(shown), "tools", tool)))
         if isinstance(value, str):
             entry.version = _specifier(value, tool, shown)
         elif isinstance(value, dict):

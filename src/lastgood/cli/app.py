@@ -4,7 +4,9 @@ One module a verb; each has SUMMARY, `arguments(parser)` and `main(given, enviro
 """
 
 import argparse
+import codecs
 import importlib
+import io
 import os
 import sys
 
@@ -35,6 +37,7 @@ VERBS = {
     "mk": "Write a makefile with one variable per tool, and print its name",
 }
 
+_LETTERS = {"█": "#", "▒": "=", "·": ".", "→": ">", "…": "~", "━": "-", "╸": "-", "╺": "-"}
 _RAW = ("why",)
 """Verbs that take the same words as `run`: argparse must not touch them."""
 
@@ -79,6 +82,10 @@ def _reworded(message: str) -> str:
 def main(words: "list[str]") -> int:
     """Run one command; the exit status."""
     environ = settings.environment()
+    codecs.register_error("lastgood", _plain_letters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="lastgood")  # a terminal that knows no bars and arrows would end the command
     try:
         status = _main(words, environ)
         sys.stdout.flush()
@@ -92,6 +99,14 @@ def main(words: "list[str]") -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _plain_letters(error: UnicodeError) -> "tuple[str | bytes, int]":
+    """What stands for letters that an encoding lacks, one for one, so that columns stay where they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_LETTERS.get(letter, "?") for letter in text), error.end
 
 
 def _main(words: "list[str]", environ: "dict[str, str]") -> int:

@@ -1,6 +1,7 @@
 """`lastgood status`: what is kept, how old it is, what an outage would run, which hosts are down."""
 
 import json
+import math
 import os
 import sys
 import time
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ABOUT = """\
+  CHECKED  how long ago the index last answered: the bar fills with \u2588 up to
+           max-age, and from there with \u2592 up to stale-max, where that is set
+
   STATE   fresh    the index answered within max-age
           stale    the next run asks the index, or runs this when it does not answer
           held     no refresh replaces it (`lastgood unhold`)
@@ -56,7 +60,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
         sys.stdout.write(f"{host['host']} has not answered since {messages.clock(host['since'])} ({host['reason']}); {wait}\n")
     if found["tools"] and not given.markdown:
-        sys.stdout.write(f"{len(found['tools'])} kept, {_size(found['bytes'])} in {home}\n")
+        sys.stdout.write(f"{len(found['tools'])} kept, {messages.size(found['bytes'])} in {home}\n")
     return 0
 
 
@@ -80,7 +84,10 @@ def collect(home: str, tool: "str | None", now: float, configuration: "Configura
 def _row(home: str, record: "Record", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
     current, usable = record.generation(), record.usable(home)
     age = now - record.asked if record.asked else None
-    max_age = _text(configuration, record.tool, "max-age")
+    max_age, stale_max = (
+        settings.duration(_text(configuration, record.tool, name), name) for name in ("max-age", "stale-max")
+    )
+    mode = _text(configuration, record.tool, "mode")
     return {
         "tool": record.tool,
         "package": record.request.get("package", ""),
@@ -89,10 +96,11 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
         "python": current.python if current else "",
         "asked": record.asked,
         "age": age,
-        "max_age": settings.duration(max_age, "max-age"),
+        "max_age": _number(max_age),
+        "stale_max": _number(stale_max),
         "state": _state(record, age, max_age, stands=current is not None and generations.exists(home, current.id)),
-        "mode": _text(configuration, record.tool, "mode"),
-        "outage_runs": usable.version if usable else "",
+        "mode": mode,
+        "outage_runs": usable.version if usable and _may_stand_in(record, age, mode, stale_max) else "",
         "held": record.held,
         "record": record.id,
         "generations": [{"id": one.id, "version": one.version, "kept": one.kept} for one in record.generations],
@@ -112,14 +120,26 @@ def _text(configuration: "Configuration | None", tool: str, name: str) -> str:
     return configuration.text(name)
 
 
-def _state(record: "Record", age: "float | None", max_age: str, *, stands: bool) -> str:
+def _number(seconds: float) -> "float | None":
+    """Seconds as JSON has them: it knows no infinity."""
+    return None if math.isinf(seconds) else seconds
+
+
+def _may_stand_in(record: "Record", age: "float | None", mode: str, stale_max: float) -> bool:
+    """Whether an outage would run what is kept."""
+    if mode == "strict-latest":
+        return False
+    return mode == "strict-cache" or record.held or policy.may_stand_in(math.inf if age is None else age, stale_max)
+
+
+def _state(record: "Record", age: "float | None", max_age: float, *, stands: bool) -> str:
     if not stands:
         return "missing"
     if record.held:
         return "held"
     if record.last.get("outcome") == "refused" or any(one["by"] == "rollback" for one in record.refused):
         return "refused"
-    return "fresh" if age is not None and policy.is_fresh(age, settings.duration(max_age, "max-age")) else "stale"
+    return "fresh" if age is not None and policy.is_fresh(age, max_age) else "stale"
 
 
 def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
@@ -144,12 +164,15 @@ def _cells(row: "dict[str, Any]") -> "tuple[str, ...]":
 
 
 def _age(row: "dict[str, Any]") -> str:
-    """The age as a bar against max-age, and in words."""
-    if row["age"] is None:
+    """The age as a bar, first against max-age, then against stale-max where there is one; and in words."""
+    age = row["age"]
+    if age is None:
         return "·" * _BAR + " unknown"
-    share = min(1.0, max(0.0, row["age"] / row["max_age"])) if row["max_age"] else 1.0
-    full = round(share * _BAR)
-    return "█" * full + "·" * (_BAR - full) + f" {messages.ago(max(0.0, row['age']))}"
+    max_age, stale_max = (math.inf if row[name] is None else row[name] for name in ("max_age", "stale_max"))
+    late = age > max_age and not math.isinf(stale_max)
+    most = stale_max if late else max_age
+    full = round(min(1.0, max(0.0, age / most)) * _BAR) if most else _BAR
+    return ("▒" if late else "█") * full + "·" * (_BAR - full) + f" {messages.ago(max(0.0, age))}"
 
 
 def _style(row: "dict[str, Any]") -> str:
@@ -160,7 +183,3 @@ def _markdown(rows: "list[dict[str, Any]]") -> str:
     lines = ["| " + " | ".join(_COLUMNS).lower() + " |", "|" + " --- |" * len(_COLUMNS)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |" for row in rows]
     return "\n".join(lines) + "\n"
-
-
-def _size(count: int) -> str:
-    return f"{count / (1 << 20):.0f} MiB" if count >= 1 << 20 else f"{count / 1024:.0f} KiB"

@@ -5,15 +5,16 @@ import shlex
 import sys
 import time
 
-from lastgood import breaker, identity, messages, paths, policy, request, uv
+from lastgood import breaker, differences, identity, ladder, manage, messages, paths, policy, project, request, uv
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import Damage, NoUvError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lastgood.card import Card
     from lastgood.identity import Request
-    from lastgood.record import Record
+    from lastgood.record import Generation, Record
     from lastgood.scene import Scene
 
 _STEPS = {
@@ -24,6 +25,10 @@ _STEPS = {
     policy.REFRESH: "ask the index first, with uv's progress shown",
     policy.OFFLINE: "look only into uv's own cache",
 }
+
+
+_NEAREST = 3
+"""How many records of other requests are named: more would not help anybody."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +49,13 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     for name in ("mode", "max-age", "patience", "stale-max", "fallback-on", "cooldown"):
         text = made.configuration.text(name)
         if text:
-            out(f"  {name:<12} {text}  ({made.configuration.where(name)})\n")
+            out(f"  {name:<12} {text}  ({made.configuration.where(name)}{_line(made.configuration.origins.get(name))})\n")
+    if made.configuration.entry is not None:
+        out(f"  entry        {made.configuration.entry.where}{_line(made.configuration.entry.origin)}\n")
     for title, pairs in (("option", made.fields["options"]), ("variable", made.fields["variables"])):
         for name, value in pairs:
-            out(f"  {title:<12} {name}{'=' + value if value else ''}\n")
+            spelt = f"{name}={value}" if value else name
+            out(f"  {title:<12} {spelt}{_of_table(spelt, made)}\n")
     out(f"  interpreter  {made.fields['interpreter'] or 'as asked for'}\n")
     record = _record(scene, made)
     _explain(scene, made, record)
@@ -58,6 +66,18 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     except NoUvError as error:
         out(f"uv         {error.message}\n")
     return 0
+
+
+def _line(origin: "tuple[str, tuple[str, ...]] | None") -> str:
+    """`:LINE` of what a file says; nothing for what none says."""
+    line = project.line_of(*origin) if origin is not None else 0
+    return f":{line}" if line else ""
+
+
+def _of_table(option: str, made: "Request") -> str:
+    if option not in made.extra:
+        return ""
+    return "  (`cooldown`)" if option.startswith("--exclude-newer") else "  (the entry)"
 
 
 def _record(scene: "Scene", made: "Request") -> "Record | None":
@@ -83,18 +103,14 @@ def _record(scene: "Scene", made: "Request") -> "Record | None":
 
 
 def _nearest(scene: "Scene", made: "Request") -> None:
-    shown = 0
-    for identity_ in records.identities(scene.home, made.slug + "-"):
-        if identity_ == made.id or shown >= 3:  # noqa: PLR2004 (more would not help anybody)
-            continue
-        try:
-            other = records.load(scene.home, identity_)
-        except (Damage, records.NewerFormat, OSError):
-            continue
-        if other is not None and other.generations:
-            differs = [name for name, value in made.fields.items() if other.request.get(name) != value]
-            sys.stdout.write(f"  near         {identity_}: differs in {', '.join(differs)}\n")
-            shown += 1
+    """What is kept of the same package for other requests, those that differ least first, and in what each differs."""
+    others = [one for one in manage.all_records(scene.home, made.slug + "-") if one.id != made.id]
+    found = sorted(((differences.between(made.fields, one.request), one) for one in others), key=lambda pair: len(pair[0]))
+    for differs, one in found[:_NEAREST]:
+        current = one.generation()
+        sys.stdout.write(f"  near         {current.version if current else 'nothing'} of {one.id}, which differs in\n")
+        for phrase in differs:
+            sys.stdout.write(f"  {'':<12} - {phrase}\n")
 
 
 def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
@@ -120,12 +136,20 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
     if kept is not None:
         out(f"  kept         {kept.version} on Python {kept.python}, generation {kept.id}\n")
         out(f"  card         {'found, nothing it depends on has changed' if scene.card is not None else scene.reason}\n")
-    out(f"  in an outage {_rung(kept is not None, mode)}\n")
+    out(f"  in an outage {_rung(scene, made, card, kept, mode)}\n")
 
 
-def _rung(kept: bool, mode: str) -> str:  # noqa: FBT001
-    if mode.startswith("strict-latest"):
+def _rung(scene: "Scene", made: "Request", card: "Card | None", kept: "Generation | None", mode: str) -> str:
+    """What an outage would run; uv's own cache is not asked, only named."""
+    if mode == "strict-latest":
         return "uvx's own error: the mode allows no fallback"
-    if kept:
-        return "this request's good generation"
-    return "another request's generation that satisfies this one, else uv's cache, else lastgood's own environment"
+    if card is not None and kept is not None:
+        if mode == "strict-cache" or card.held or policy.may_stand_in(time.time() - card.asked, made.stale_max):
+            return f"this request's good generation, {kept.version}"
+        return f"uvx's own error: {kept.version} is older than `stale-max` allows"
+    if mode.startswith("prefer"):
+        for record, generation in ladder.near(scene.home, made):
+            return f"{generation.version}, kept for another request ({record.id})"
+    own = ladder.own_program(made) if mode.startswith("prefer") else None
+    last = f"{own[1]} in lastgood's own environment" if own is not None else "uvx's own error"
+    return f"what uv's own cache still resolves to, else {last}"
