@@ -435,6 +435,7 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
     elif outcome.kind == NEW and os.path.exists(f"{job.home}/notices/{record.id}"):
         os.unlink(f"{job.home}/notices/{record.id}")
     write_card(job)
+    built = outcome.kind in (NEW, REFUSED)
     if outcome.kind != UNCHANGED:
         history.note(
             job.home,
@@ -442,10 +443,10 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
             tool=record.tool,
             record=record.id,
             version=outcome.version,
-            before=before.version if before else "",
+            before=before.version if before is not None and built else "",
             reason=outcome.reason,
             host=outcome.finding.host if outcome.finding else "",
-            changes=_changes(before, kept) if outcome.kind in (NEW, REFUSED) else [],
+            changes=_changes(before, kept) if built else [],
         )
     if outcome.kind in (NEW, UNCHANGED, REFUSED) and not job.offline:
         for ended in breaker.close(job.home, [*record.hosts, *job.request.hosts, record.id]):

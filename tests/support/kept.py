@@ -61,14 +61,16 @@ def only_record(sandbox: Sandbox) -> Record:
 
 
 def grow_old(sandbox: Sandbox, seconds: float) -> None:
-    """Let every record, and the cards that follow from it, be that much older than it is."""
+    """Let every record, and the cards that still follow from it, be that much older than it is."""
     home = str(sandbox.home)
+    texts = {path: path.read_text("utf-8", "surrogateescape") for path in (sandbox.home / "cards").iterdir()}
+    valid = {path: text for path, text in texts.items() if surroundings.unchanged(cards.read(text).stamps)}
     for record in all_records(sandbox):
         record.asked -= seconds
         record.last["at"] -= seconds  # or the next run takes the refresh before for one that has just ended
         records.save(home, record)
-        for path in (sandbox.home / "cards").iterdir():
-            card = cards.read(path.read_text("utf-8", "surrogateescape"))
+        for path, text in valid.items():
+            card = cards.read(text)
             if card.record == record.id:
                 own = records.file_of(home, record.id)
                 card.asked = record.asked

@@ -58,7 +58,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         )
     for host in found["hosts"]:
         wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
-        sys.stdout.write(f"{host['host']} has not answered since {messages.clock(host['since'])} ({host['reason']}); {wait}\n")
+        sys.stdout.write(f"{host['host']} is down since {messages.clock(host['since'])} ({host['reason']}); {wait}\n")
     if found["tools"] and not given.markdown:
         sys.stdout.write(f"{len(found['tools'])} kept, {messages.size(found['bytes'])} in {home}\n")
     return 0
@@ -74,7 +74,7 @@ def _configuration(environ: "dict[str, str]") -> "Configuration | None":
 
 
 def collect(home: str, tool: "str | None", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
-    """What `--json` prints; documented in docs/status.md."""
+    """What `--json` prints; documented in docs/json.md."""
     wanted = [one for one in manage.all_records(home) if tool in (None, one.tool, one.request.get("package"))]
     rows = [_row(home, record, now, configuration) for record in wanted]
     rows.sort(key=lambda row: (row["tool"], -row["asked"]))
@@ -84,9 +84,7 @@ def collect(home: str, tool: "str | None", now: float, configuration: "Configura
 def _row(home: str, record: "Record", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
     current, usable = record.generation(), record.usable(home)
     age = now - record.asked if record.asked else None
-    max_age, stale_max = (
-        settings.duration(_text(configuration, record.tool, name), name) for name in ("max-age", "stale-max")
-    )
+    max_age, stale_max = (settings.duration(_text(configuration, record.tool, name), name) for name in ("max-age", "stale-max"))
     mode = _text(configuration, record.tool, "mode")
     return {
         "tool": record.tool,

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from lastgood.rehearsal import Rung
     from lastgood.uses import Use
 
-ABOUT = "  Without TOOL, everything that the tools table and the hooks of this repository use."
+ABOUT = """\
+  Without TOOL, everything that the tools table and the hooks of this
+  repository use. Exit status 1 where a tool has nothing good after it."""
 _OPTIONS = (
     ("--from", None, "The package that TOOL comes from, as `run` takes it"),
     ("--with", "-w", "A package that is wanted beside TOOL; may stand more than once"),
@@ -40,7 +42,7 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
     parser.add_argument("--behind", action="store_true", help="Return at once and refresh in the background what is not fresh")
     parser.add_argument("--check", action="store_true", help="Refresh nothing: say whether each tool would run with no network")
     parser.add_argument(
-        "--jobs", "-j", metavar="N", default=str(_AT_ONCE), help=f"How many to refresh at once [default: {_AT_ONCE}]"
+        "-j", "--jobs", metavar="N", default=str(_AT_ONCE), help=f"How many to refresh at once [default: {_AT_ONCE}]"
     )
 
 
