@@ -288,3 +288,11 @@ def test_mistyped_words(alone: Sandbox, words: tuple[str, ...], said: str) -> No
     """A word that is not known ends with status 2 and one line: what it was, and the nearest that is known, else where to look."""
     result = alone.lastgood(*words)
     assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {said}\n")
+
+
+@pytest.mark.parametrize("verb", ["", *app.VERBS])
+def test_help_fits_a_terminal_of_80_columns(sandbox: Sandbox, verb: str) -> None:
+    """No line of any help is wider."""
+    told = sandbox.lastgood(*([verb] if verb else []), "--help", env={"COLUMNS": "80"})
+    assert told.status == 0
+    assert [line for line in told.out.splitlines() if len(line) > 80] == []

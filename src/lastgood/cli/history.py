@@ -10,7 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-ABOUT = "  Generations with what changed between them, refusals, rollbacks, holds, fallbacks, and the outages of its hosts."
+ABOUT = """\
+  Generations with what changed between them, refusals, rollbacks, holds,
+  fallbacks, and the outages of its hosts."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:

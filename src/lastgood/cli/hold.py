@@ -6,7 +6,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-ABOUT = "  Until `lastgood unhold TOOL`. Refreshes go on and say what they would take; nothing is taken."
+ABOUT = """\
+  Until `lastgood unhold TOOL`. Refreshes go on and say what they would take;
+  nothing is taken."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:

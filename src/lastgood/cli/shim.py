@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 ABOUT = """\
   install   put a program named `uvx` that is lastgood into DIR
-  status    say whether it is there, whether PATH finds it, and which uvx stands behind it
+  status    say whether it is there, whether PATH finds it, and what stands
+            behind it
   remove    take it away"""
 
 

@@ -23,7 +23,7 @@ ABOUT = """\
            max-age, and from there with \u2592 up to stale-max, where that is set
 
   STATE   fresh    the index answered within max-age
-          stale    the next run asks the index, or runs this when it does not answer
+          stale    the next run asks the index, or runs this in an outage
           held     no refresh replaces it (`lastgood unhold`)
           refused  a newer release was built but does not start; this one stays
           missing  what was kept is gone from disk; the next run builds it again"""

@@ -6,7 +6,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-ABOUT = "  Ends a hold and forgets what was rolled back from; the next refresh takes the newest release that is good."
+ABOUT = """\
+  Ends a hold and forgets what was rolled back from; the next refresh takes the
+  newest release that is good."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
