@@ -251,20 +251,6 @@ def test_help_of_run_has_the_variable_behind_each_option(alone: Sandbox) -> None
         assert not (setting.flag and setting.default) or f"[default: {setting.default}]" in text
 
 
-def test_help_fits_the_terminal(alone: Sandbox) -> None:
-    """On 80 columns the lines that lastgood wraps are no longer than that."""
-    for words in (
-        ["--help"],
-        ["run", "--help"],
-        ["doctor", "--help"],
-        ["gc", "--help"],
-        ["add", "--help"],
-        ["completion", "--help"],
-    ):
-        lines = alone.lastgood(*words, env={"COLUMNS": "80"}).out.splitlines()
-        assert [line for line in lines if len(line) > 80 and not line.startswith("Usage")] == []
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

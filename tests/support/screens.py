@@ -157,6 +157,7 @@ def play(user: Terminal) -> None:
     day(release("ruff", "0.17.5"), release("black", "26.9.0", {"click": "8.1.8"}), release("mypy", "2.4.1"))
     user.index.fault("hang-before-headers", on="page", project="black")
     user.take("warm-progress", "lastgood warm", seen="2 of 3")
+    user.rest()
     shutil.rmtree(user.home)
     user.take("warm", "lastgood warm")
     user.rest()
