@@ -195,6 +195,8 @@ def _open_files() -> "tuple[int, int, int]":
 
 
 def _raise_open_files() -> None:
+    if os.sysconf("SC_OPEN_MAX") >= _OPEN_FILES:  # the soft limit; `resource` is a shared library to load
+        return
     import resource
 
     soft, hard, wanted = _open_files()
