@@ -20,7 +20,7 @@ import pytest
 
 from lastgood import behind, locks
 from lastgood import record as records
-from tests.support.kept import expect_version, grow_old, keep, only_record, own_lines
+from tests.support.kept import expect_version, grow_old, keep, only_record, open_hosts, own_lines
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
 
@@ -298,3 +298,19 @@ def test_the_lock_is_free_as_soon_as_the_new_release_runs(demo: Index, sandbox: 
     sandbox.wait_quiet()
     place = sandbox.home / "generations" / only_record(sandbox).current
     assert len(list(place.glob("lib/*/site-packages/demo_tool/__pycache__/slow*.pyc"))) == 8
+
+
+def test_a_slow_check_is_nobodys_outage(demo: Index, sandbox: Sandbox) -> None:
+    """The index has answered: the last good runs when patience ends, and no breaker opens."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    gate = sandbox.root / "gate"
+    wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+    demo.publish(demo_tool("2.0", prelude=wait))
+    result = sandbox.lastgood("run", "--patience", "1.5", "demo-tool", "--version")
+    line = "warning: running `demo-tool` 1.0, last checked 1h ago: 2.0 is still being checked in the background"
+    expect_version(result, "1.0", line)
+    assert open_hosts(sandbox) == {}
+    gate.touch()
+    sandbox.wait_quiet()
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")

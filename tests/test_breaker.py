@@ -312,3 +312,41 @@ def test_a_home_that_never_failed_has_no_breaker(demo: Index, sandbox: Sandbox) 
     grow_old(sandbox, HOUR)
     keep(sandbox)
     assert (breaker_files(sandbox), len(demo.requests("page"))) == ([], 2)
+
+
+# --- only outages, and only those that may be stood in for ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kinds", "fault", "said"), [("not-found", 404, "answered: "), ("auth", 401, "answered with an error (HTTP 401)")])
+def test_an_answer_that_something_may_stand_in_for_opens_nothing(
+    demo: Index, sandbox: Sandbox, kinds: str, fault: int, said: str
+) -> None:
+    """Who lets the last good stand in for an answer has not made it an outage: the host did answer, and other tools ask it."""
+    demo.publish(demo_tool("1.0", name="other-tool"))
+    keep(sandbox)
+    keep_other = sandbox.lastgood("run", "other-tool", "--version")
+    assert keep_other.status == 0
+    grow_old(sandbox, HOUR)
+    demo.fault(fault, on="page", project="demo-tool")
+    demo.publish(demo_tool("2.0", name="other-tool"))
+    result = sandbox.lastgood("run", "--fallback-on", kinds, "demo-tool", "--version")
+    assert (result.out, open_hosts(sandbox)) == ("demo-tool 1.0\n", {})
+    assert f"`{demo.host}` {said}" in own_lines(result)[0], result
+    assert sandbox.lastgood("run", "other-tool", "--version").out == "other-tool 2.0\n"
+
+
+@pytest.mark.parametrize("kinds", ["server-error", "not-an-index,auth"])
+def test_an_open_breaker_of_another_class_is_no_reason(demo: Index, sandbox: Sandbox, kinds: str) -> None:
+    """Where nothing may stand in for the class of failure that opened it, the index is asked as if it were closed."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.stop()
+    words = ("run", "--fallback-on", kinds, "demo-tool", "--version")
+    before = sandbox.lastgood(*words)
+    trip(sandbox, demo.host)
+    after = sandbox.lastgood(*words)
+    assert (before.status, before.out, own_lines(before)) == (after.status, "", own_lines(after)), after
+    assert before.status != 0
+    sandbox.wait_quiet()
+    again = sandbox.lastgood(*words)
+    assert (again.status, again.out) == (before.status, ""), again

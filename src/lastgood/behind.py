@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LONGEST = 600
 """Seconds after which whatever goes on behind is ended, and what it started with it."""
 DIED = "died"
+BUILT = "built"
+"""What is announced before the outcome: uvx has built something new, and it is being checked."""
 _HOUR = 3600.0  # select refuses to wait for an infinite patience
 _GAP = "\x1f"
 
@@ -46,15 +48,23 @@ class Speaker:
         """Say it; whether anyone still listens."""
         if self._descriptor < 0:
             return False
-        line = _GAP.join((told.kind, told.reason, told.host, told.version)).replace("\n", " ") + "\n"
-        try:
-            os.write(self._descriptor, line.encode("utf-8", "replace")[:4096])
-            heard = True
-        except BrokenPipeError:
-            heard = False  # the tool runs already
+        heard = self._write(told)
         os.close(self._descriptor)
         self._descriptor = -1
         return heard
+
+    def announce(self, told: Told) -> None:
+        """Say how far it has come, before it tells."""
+        if self._descriptor >= 0:
+            self._write(told)
+
+    def _write(self, told: Told) -> bool:
+        line = _GAP.join((told.kind, told.reason, told.host, told.version)).replace("\n", " ").encode("utf-8", "replace")
+        try:
+            os.write(self._descriptor, line[:4095] + b"\n")
+        except BrokenPipeError:
+            return False  # the tool runs already
+        return True
 
 
 class Listener:
@@ -64,16 +74,23 @@ class Listener:
         self._descriptor = descriptor
 
     def wait(self, seconds: float) -> "Told | None":
-        """What was told within `seconds`; None where nothing was; kind DIED where the work ended without a word."""
+        """What was told within `seconds`; None where nothing was; kind DIED where the work ended without a word.
+
+        Kind BUILT where it has come so far, but not to an end.
+        """
         until = time.monotonic() + seconds
+        announced: Told | None = None
         while True:
             left = until - time.monotonic()
             if not select.select([self._descriptor], [], [], max(0.0, min(left, _HOUR)))[0]:
                 if left <= _HOUR:
-                    return None
+                    return announced
                 continue
-            words = os.read(self._descriptor, 65536).decode("utf-8", "replace").strip("\n").split(_GAP)
-            return Told(*words) if len(words) == 4 else Told(DIED)  # noqa: PLR2004 (the four of Told)
+            lines = os.read(self._descriptor, 65536).decode("utf-8", "replace").split("\n")
+            heard = [Told(*words) for words in (line.split(_GAP) for line in lines) if len(words) == 4]  # noqa: PLR2004 (Told's)
+            if not heard or heard[-1].kind != BUILT:
+                return heard[-1] if heard else Told(DIED)
+            announced = heard[-1]
 
 
 def start(work: "Callable[[Speaker], None]", claims: "Sequence[Claim]" = ()) -> Listener:

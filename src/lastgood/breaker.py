@@ -8,6 +8,7 @@ import os
 import zlib
 
 from lastgood import paths
+from lastgood.settings import DEFAULT_FALLBACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,16 +21,20 @@ _WHOLE = 60  # characters: a slug has no more
 
 
 class Breaker:
-    """One host's breaker: `since` and `until` in seconds since the epoch, `wait` in seconds, `reason` in words."""
+    """One host's breaker: `since` and `until` in seconds since the epoch, `wait` in seconds, `reason` in words.
 
-    __slots__ = ("host", "reason", "since", "until", "wait")
+    `kind` is the class of the failure, as `fallback-on` names it.
+    """
 
-    def __init__(self, host: str, since: float, until: float, wait: float, reason: str) -> None:
+    __slots__ = ("host", "kind", "reason", "since", "until", "wait")
+
+    def __init__(self, host: str, since: float, until: float, wait: float, reason: str, kind: str = DEFAULT_FALLBACK[0]) -> None:
         self.host = host
         self.since = since
         self.until = until
         self.wait = wait
         self.reason = reason
+        self.kind = kind
 
     def is_open(self, now: float) -> bool:
         """Whether nobody should try yet. An `until` further off than any wait comes from a clock that was set back."""
@@ -72,17 +77,17 @@ def _read(path: str) -> "Breaker | None":
         return None
     try:
         since, until, wait = float(fields["since"]), float(fields["until"]), float(fields["wait"])
-        found = Breaker(fields["host"], since, until, wait, fields.get("reason", ""))
+        found = Breaker(fields["host"], since, until, wait, fields.get("reason", ""), fields.get("kind", DEFAULT_FALLBACK[0]))
     except (KeyError, ValueError):
         return None
     return found if 0 < wait <= LONGEST_WAIT and since <= until else None  # false for what is no number, too
 
 
-def first_open(home: str, hosts: "Iterable[str]", now: float) -> "Breaker | None":
-    """The first of `hosts` that nobody should ask yet."""
+def first_open(home: str, hosts: "Iterable[str]", now: float, kinds: "Iterable[str]" = DEFAULT_FALLBACK) -> "Breaker | None":
+    """The first of `hosts` that nobody should ask yet, where something may stand in for that class of failure."""
     for host in hosts:
         found = read(home, host)
-        if found is not None and found.is_open(now):
+        if found is not None and found.is_open(now) and found.kind in kinds:
             return found
     return None
 
@@ -95,19 +100,19 @@ def shown(host: str) -> str:
     return name if port in ("80", "443") else host
 
 
-def first_known(home: str, hosts: "Iterable[str]") -> "Breaker | None":
-    """The first of `hosts` that was down when last asked, whether it may be asked again or not."""
-    return next((found for found in (read(home, host) for host in hosts) if found is not None), None)
+def first_known(home: str, hosts: "Iterable[str]", kinds: "Iterable[str]" = DEFAULT_FALLBACK) -> "Breaker | None":
+    """The first of `hosts` that was down when last asked, whether it may be asked again or not; `kinds` as for `first_open`."""
+    return next((found for found in (read(home, host) for host in hosts) if found is not None and found.kind in kinds), None)
 
 
-def trip(home: str, host: str, reason: str, now: float) -> Breaker:
+def trip(home: str, host: str, reason: str, now: float, kind: str = DEFAULT_FALLBACK[0]) -> Breaker:
     """Open the breaker of `host`. One that is open already stays as it is: eight failures at once are one outage."""
     before = read(home, host)
     if before is not None and before.is_open(now):
         return before
     wait = min(before.wait * 2, LONGEST_WAIT) if before is not None else FIRST_WAIT
     since = before.since if before is not None and before.since <= now else now
-    after = Breaker(host, since, now + wait, wait, reason.replace("\n", " "))
+    after = Breaker(host, since, now + wait, wait, reason.replace("\n", " "), kind)
     try:
         _write(home, after)
     except OSError:
@@ -120,7 +125,7 @@ def _write(home: str, breaker: Breaker) -> None:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     text = (
         f"{HEADER}\nhost {breaker.host}\nsince {breaker.since:.3f}\nuntil {breaker.until:.3f}\nwait {breaker.wait:g}\n"
-        f"reason {breaker.reason}\n"
+        f"kind {breaker.kind}\nreason {breaker.reason}\n"
     )
     aside = f"{path}.{os.getpid()}.new"
     try:

@@ -25,6 +25,7 @@ _TEXTS = (
     "extra",
     "mode",
     "hosts",
+    "fallback_on",
 )
 _NUMBERS = ("asked", "max_age", "patience", "stale_max")
 _WHOLES = ("lean", "file_size", "base_size", "base_mtime", "nofile", "held", "notice")
@@ -47,6 +48,7 @@ class Card:
     lean        1 where `spec` and `extra` could be written down, so that a stale run may ask without reading the configuration
     asked       when the index last answered (seconds since the epoch)
     mode, max_age, patience, stale_max   the settings as resolved, in seconds
+    fallback_on the classes of failure that it may stand in for, separated by blanks
     hosts       hosts whose breaker concerns this request, separated by blanks
     held        1 where no refresh may replace the generation; `notice` 1 where a line waits to be said
     stamps      (path, size or ABSENT, mtime in ns) of every file that decided any of this
@@ -68,6 +70,7 @@ class Card:
     extra: str
     mode: str
     hosts: str
+    fallback_on: str
     asked: float
     max_age: float
     patience: float

@@ -68,7 +68,7 @@ def start_at_once(scene: "Scene", card: "Card", now: float) -> None:
     if mode.startswith("prefer") and not policy.is_fresh(age, card.max_age):
         from lastgood import breaker
 
-        down = breaker.first_open(scene.home, card.hosts.split(), now)
+        down = breaker.first_open(scene.home, card.hosts.split(), now, card.fallback_on.split())
     step = policy.decide(card, mode, now, policy.OPEN if down else policy.CLOSED)
     if step not in (policy.RUN, policy.RUN_OPEN):
         return

@@ -191,4 +191,4 @@ def _is_due(scene: "Scene", made: "Request") -> bool:
     if record is not None and record.usable(scene.home) and (record.held or policy.is_fresh(now - record.asked, made.max_age)):
         return False
     hosts = [*(record.hosts if record is not None else []), *made.hosts, made.id]
-    return breaker.first_open(scene.home, hosts, now) is None
+    return breaker.first_open(scene.home, hosts, now, made.fallback_on) is None

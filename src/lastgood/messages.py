@@ -132,6 +132,11 @@ def no_answer(host: str, reason: str) -> str:
     return f"{_who(host)} did not answer ({reason})"
 
 
+def answered(host: str, reason: str) -> str:
+    r"""The same for an answer that something may stand in for: ``\`index.example\` answered: no release fits the request``."""
+    return no_answer(host, reason) if reason.startswith("HTTP ") else f"{_who(host)} answered: {reason}"
+
+
 def auth(tool: str, version: str, host: str, reason: str) -> str:
     """The hint after refused credentials."""
     what = f"{_who(host)} refused the credentials ({reason.removeprefix('HTTP ')}), which is an answer; `{tool}` {version} is kept"

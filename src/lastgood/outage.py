@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 OUTAGE, ANSWER, SUSPECT, LOCAL = "outage", "answer", "suspect", "local"
 UNREACHABLE, SERVER_ERROR, NOT_AN_INDEX = "unreachable", "server-error", "not-an-index"
 AUTH, NOT_FOUND, INTEGRITY = "auth", "not-found", "integrity"
+OUTAGES = (UNREACHABLE, SERVER_ERROR, NOT_AN_INDEX)
+"""The classes in which the index did not answer; in the others it did, and only `fallback-on` may let something stand in."""
 
 BAD_CONFIGURATION = "a configuration file of uv's is invalid"
 

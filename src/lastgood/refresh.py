@@ -6,7 +6,7 @@ Seven steps, each a function: take_lock, materialise, name_failure, check, retai
 import os
 import time
 
-from lastgood import breaker, generations, launch, locks, outage, paths, stopping, surroundings, uv
+from lastgood import breaker, generations, launch, locks, messages, outage, paths, stopping, surroundings, uv
 from lastgood import card as cards
 from lastgood.errors import LastgoodError
 from lastgood.request import without_credentials
@@ -52,6 +52,14 @@ class Outcome:
         """Whether the index answered with something that runs, or with what is kept already."""
         return self.kind in (NEW, UNCHANGED)
 
+    @property
+    def clause(self) -> str:
+        """Why something stands in, as people are told it."""
+        host = breaker.shown(self.finding.host) if self.finding is not None else ""
+        if self.finding is not None and self.finding.verdict == outage.ANSWER:
+            return messages.answered(host, self.reason)
+        return messages.no_answer(host, self.reason)
+
 
 class Job:
     """One refresh to do, for one scene.
@@ -61,6 +69,7 @@ class Job:
     record    what is kept; None where nothing is or nobody has looked yet (`looked`)
     shown     whether uv's progress belongs on the terminal
     patience  seconds that someone waits while something good is kept; None where nothing is
+    built     told the version of what uvx has built, where that is new: the index has answered, what follows is checking
     early     told the outcome as soon as it is certain, before record and card are written; says whether anyone heard it
     heard     whether whoever waits has been told, so that no notice needs to be left
     offline   whether uv may only use its cache
@@ -69,6 +78,7 @@ class Job:
 
     __slots__ = (
         "_request",
+        "built",
         "early",
         "environ",
         "heard",
@@ -97,6 +107,7 @@ class Job:
         self.shown = False
         self.patience: float | None = None
         self.early: Callable[[Outcome], bool] | None = None
+        self.built: Callable[[str], None] | None = None
         self.heard = False
         self.known_source = ""
         self.offline = False
@@ -132,9 +143,10 @@ class Job:
 def replay(last: "dict[str, Any]") -> Outcome:
     """The outcome of another process's refresh, as its record tells it: whoever waited for it need not ask again."""
     kind, reason = str(last.get("outcome", "")), str(last.get("reason", ""))
-    outcome = Outcome(
-        kind, reason, outage.Finding(kind, str(last.get("class", "")), reason, outage.addresses(str(last.get("words", ""))))
-    )
+    failure = str(last.get("class", ""))
+    verdict = outage.OUTAGE if failure in outage.OUTAGES else outage.ANSWER
+    finding = outage.Finding(verdict, failure, reason, outage.addresses(str(last.get("words", ""))))
+    outcome = Outcome(kind, reason, finding)
     outcome.status = int(last.get("status", 1))
     outcome.words = str(last.get("words", "")).encode()
     return outcome
@@ -279,9 +291,9 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
     outcome = Outcome(kind, finding.reason, finding)
     outcome.status = 1 if result.status is None else result.status
     outcome.words = result.errors.withheld
-    if kind == OUTAGE and not job.offline:
+    if kind == OUTAGE and finding.verdict == outage.OUTAGE and not job.offline:  # not an answer that something may stand in for
         for host in _hosts_of(job, finding):
-            breaker.trip(job.home, host, finding.reason, time.time())
+            breaker.trip(job.home, host, finding.reason, time.time(), finding.kind)
     job.tell(outcome)
     if not job.offline:  # what uv's cache lacks is no answer of the index: whoever waits for the lock must not take it for one
         try:
@@ -308,6 +320,8 @@ def _look_at(job: Job, result: uv.Result, built: "list[generations.Environment]"
     environment = generations.Environment(result.prefix)
     built.append(environment)
     if not _is_known(job, environment):
+        if job.built is not None:
+            job.built(_version(job, environment))
         staged.append(generations.stage(job.home, environment, job.request.slug))
 
 
@@ -551,6 +565,7 @@ def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.
         card.spec, card.extra, card.lean = request.source, "\t".join(request.extra), 1
     card.asked, card.held = record.asked, int(record.held)
     card.mode, card.max_age, card.patience, card.stale_max = request.mode, request.max_age, request.patience, request.stale_max
+    card.fallback_on = " ".join(request.fallback_on)
     card.hosts = " ".join(dict.fromkeys([*record.hosts, *request.hosts, record.id]))
     card.notice = int(os.path.exists(f"{job.home}/notices/{record.id}"))
     card.stamps = [*request.stamps, surroundings.stamp(records.file_of(job.home, record.id))]

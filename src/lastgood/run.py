@@ -208,7 +208,7 @@ class _Run:
     def _act(self) -> int:
         mode = scenes.mode_of(self.scene, self.request.mode)
         card, now = self.card, time.time()
-        down = breaker.first_open(self.scene.home, card.hosts.split(), now) if card is not None else None
+        down = breaker.first_open(self.scene.home, card.hosts.split(), now, self.request.fallback_on) if card is not None else None
         step = policy.decide(card, mode, now, policy.OPEN if down is not None else policy.CLOSED)
         if card is None or step in (policy.REFRESH, policy.OFFLINE):
             return self._refresh_first(mode, offline=step == policy.OFFLINE)
@@ -260,7 +260,7 @@ class _Run:
         A service that runs hooks without a network would wait for uv's ten seconds at every hook.
         """
         hosts = [*(self.record.hosts if self.record is not None else []), *self.request.hosts, self.request.id]
-        down = breaker.first_open(self.scene.home, hosts, time.time())
+        down = breaker.first_open(self.scene.home, hosts, time.time(), self.request.fallback_on)
         if down is not None:
             self._climb(job, messages.no_answer(breaker.shown(down.host), down.reason))
         job.patience = self.request.patience
@@ -363,9 +363,7 @@ class _Run:
 
     def _outage(self, job: "Job", outcome: "Outcome", mode: str) -> int:
         """Nothing good is kept for this request and the index is down: the lower rungs of the ladder, then uvx's own error."""
-        finding = outcome.finding
-        host = breaker.shown(finding.host) if finding is not None else ""
-        reason = messages.no_answer(host, outcome.reason)
+        reason = outcome.clause
         if mode.startswith("prefer"):
             self._climb(job, reason)
         messages.write_all(2, outcome.words)

@@ -37,7 +37,7 @@ def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
     started = time.time()
     job.patience = card.patience
     job.known_source = card.source
-    down = breaker.first_known(scene.home, card.hosts.split())
+    down = breaker.first_known(scene.home, card.hosts.split(), card.fallback_on.split())
     try:
         probe = [locks.claim(breaker.probe_lock(scene.home, down.host))] if down is not None else []
         claims = [locks.claim(f"{scene.home}/records/{card.record}.lock"), *probe]
@@ -64,6 +64,7 @@ def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
 def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
     """The refresh behind: quick at first; where the index is only slow, once more with uv's own patience."""
     job.early = lambda outcome: speaker.tell(_told(outcome))
+    job.built = lambda version: speaker.announce(behind.Told(behind.BUILT, version=version))
     outcome = refresh.refresh(job)
     if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
         speaker.tell(_told(outcome))
@@ -80,7 +81,8 @@ def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
 
 def _told(outcome: "Outcome") -> behind.Told:
     host = breaker.shown(outcome.finding.host) if outcome.finding is not None else ""
-    return behind.Told(outcome.kind, outcome.reason, host, outcome.version)
+    reason = outcome.clause if outcome.kind == refresh.OUTAGE else outcome.reason
+    return behind.Told(outcome.kind, reason, host, outcome.version)
 
 
 def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None":
@@ -88,9 +90,9 @@ def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None"
     until = time.monotonic() + card.patience
     lock = f"{scene.home}/records/{card.record}.lock"
     while time.monotonic() < until:
-        down = breaker.first_open(scene.home, card.hosts.split(), time.time())
+        down = breaker.first_open(scene.home, card.hosts.split(), time.time(), card.fallback_on.split())
         if down is not None:
-            return behind.Told(refresh.OUTAGE, down.reason, breaker.shown(down.host))
+            return behind.Told(refresh.OUTAGE, messages.no_answer(breaker.shown(down.host), down.reason))
         ended = not locks.is_held(lock)
         if ended or scenes.find_card(scene) is None:
             return _others_outcome(scene, started)
@@ -106,8 +108,8 @@ def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
     record, _ = records.recover(scene.home, scene.card.record, scene.card.tool)
     if record is None or float(record.last.get("at", 0.0)) < started - 1.0:
         return behind.Told(behind.DIED)
-    kind = str(record.last.get("outcome", ""))
-    return behind.Told(refresh.NEW if kind in (refresh.NEW, refresh.UNCHANGED) else kind, str(record.last.get("reason", "")))
+    outcome = refresh.replay(record.last)
+    return behind.Told(refresh.NEW) if outcome.good else _told(outcome)
 
 
 def _lost_patience(scene: "Scene", card: "Card") -> str:
@@ -133,7 +135,9 @@ def _after(scene: "Scene", card: "Card", told: behind.Told) -> str:
     if told.kind == refresh.REFUSED:
         notices.warn(scene, refresh.refused_line(card.tool, told.version, told.reason, card.version))
     elif told.kind == refresh.OUTAGE:
-        notices.say_stands_in(scene, card, messages.no_answer(told.host, told.reason))
+        notices.say_stands_in(scene, card, told.reason)
+    elif told.kind == behind.BUILT:
+        notices.say_stands_in(scene, card, f"{told.version or 'a new release'} is still being checked in the background")
     elif told.kind == refresh.LOCAL:
         notices.say_stands_in(scene, card, f"the index could not be asked ({told.reason})")
     elif told.kind == behind.DIED:

@@ -125,7 +125,7 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
         card = cards.Card()
         card.asked, card.max_age, card.stale_max, card.held = record.asked, made.max_age, made.stale_max, int(record.held)
     hosts = [*(record.hosts if record else []), *made.hosts, made.id]
-    down = breaker.first_open(scene.home, hosts, now)
+    down = breaker.first_open(scene.home, hosts, now, made.fallback_on)
     step = policy.decide(card, mode, now, policy.OPEN if down else policy.CLOSED)
     if mode != made.mode:
         out(f"mode       {mode}, because the command line or UV_OFFLINE says so\n")
