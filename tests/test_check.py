@@ -173,7 +173,7 @@ def test_the_users_own_check(demo: Index, sandbox: Sandbox) -> None:
     (sandbox.work / "lastgood.toml").write_text('[tools]\ndemo-tool = { check = ["demo-tool", "--version"] }\n')
     keep_old(sandbox, demo)
     demo.publish(demo_tool("2.0", broken="behaviour"))
-    expect_version(demo_run(sandbox), "1.0", refused_line("2.0", "demo-tool 2.0: this release is broken"))
+    expect_version(demo_run(sandbox), "1.0", refused_line("2.0", "its `check` failed: demo-tool 2.0: this release is broken"))
     grow_old(sandbox, HOUR)
     expect_version(demo_run(sandbox), "1.0")
     assert [line.split()[1] for line in sandbox.start_lines()] == ["2.0", "1.0", "1.0"]
@@ -194,7 +194,7 @@ def test_how_a_check_of_the_users_fails(demo: Index, sandbox: Sandbox, command: 
     words = ", ".join(f'"{word}"' for word in command)
     (sandbox.work / "lastgood.toml").write_text(f"[tools]\ndemo-tool = {{ check = [{words}] }}\n")
     demo.publish(demo_tool("2.0"))
-    expect_version(demo_run(sandbox), "1.0", refused_line("2.0", reason))
+    expect_version(demo_run(sandbox), "1.0", refused_line("2.0", f"its `check` failed: {reason}"))
 
 
 def test_a_check_finds_the_tool_of_the_new_environment(demo: Index, sandbox: Sandbox) -> None:
@@ -290,3 +290,25 @@ def test_what_a_program_leaves_running_does_not_hold_up_its_result() -> None:
     status, said = generations.run_quietly(["sh", "-c", "sleep 5 & echo started; exit 4"], {"PATH": os.defpath}, 600.0)
     assert status == 4
     assert said == "started\n"
+
+
+def test_a_check_that_was_corrected_is_asked_again(demo: Index, sandbox: Sandbox) -> None:
+    """What only the user's own smoke test refused is looked at again when that reads otherwise, or is gone."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    table = sandbox.work / "lastgood.toml"
+    table.write_text('[tools]\ndemo-tool = { check = ["demo-tool", "--exit", "3"] }\n')
+    for _ in range(2):
+        grow_old(sandbox, 3600.0)
+        expect_version_only(sandbox, "1.0")
+    (refused,) = only_record(sandbox).refused
+    assert refused["error"] == "its `check` failed: exit status 3"
+    table.write_text('[tools]\ndemo-tool = { check = ["demo-tool", "--version"] }\n')
+    grow_old(sandbox, 3600.0)
+    expect_version_only(sandbox, "2.0")
+
+
+def expect_version_only(sandbox: Sandbox, version: str) -> None:
+    """Expect the tool in that version, whatever is said beside it."""
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == f"demo-tool {version}\n"
+    sandbox.wait_quiet()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -306,3 +307,27 @@ def test_nothing_at_all_stands_in(demo: Index, sandbox: Sandbox, fault: str, rea
     demo.start_again()
     expect_version(demo_run(sandbox), "1.0")
     assert open_hosts(sandbox) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [
+        (["--with", "demo-dep", "demo-tool"], True),
+        (["--with", "demo-dep>1", "demo-tool"], False),
+        (["--with", "other-dep", "demo-tool"], False),
+        (["demo-tool[more]"], True),
+        (["demo-tool[most]"], False),
+        (["--python", f"{sys.version_info[0]}.{sys.version_info[1]}", "demo-tool"], True),
+        (["--python", "3.8", "demo-tool"], False),
+        (["--default-index", "http://127.0.0.1:1/simple", "demo-tool"], False),
+    ],
+)
+def test_only_an_environment_that_is_what_was_asked_for(demo: Index, sandbox: Sandbox, words: list[str], runs: bool) -> None:
+    """Where something wanted beside the tool, an extra, the Python or the index is another one, uvx's own error it is."""
+    tool = replace(demo_tool("1.0"), extras={"more": ["demo-dep"], "most": ["other-dep"]})
+    for wheel in (tool, demo_dep("1.0")):
+        demo.publish(wheel)
+    program = install_beside(sandbox, "demo-tool", "demo-dep")
+    demo.stop()
+    result = sandbox.run([program, "run", *words, "--version"])
+    assert (result.status == 0, result.out == "demo-tool 1.0\n") == (runs, runs), result

@@ -42,7 +42,11 @@ class NotRetainable(LastgoodError):  # noqa: N818 (a property of an environment)
 
 
 class Refused(Exception):  # noqa: N818 (what happened to a release)
-    """A release was built but does not start; `args[0]` says why in one line."""
+    """A release was built but does not start; `args[0]` says why in one line, `own` whether the user's own smoke test found out."""
+
+    def __init__(self, reason: str, *, own: bool = False) -> None:
+        super().__init__(reason)
+        self.own = own
 
 
 class Environment:
@@ -306,7 +310,10 @@ def check(
     if extra:
         variables = {**environ, "PATH": f"{root}/bin:{environ.get('PATH', '')}"}
         program = f"{root}/bin/{extra[0]}"
-        _expect_success([program if os.access(program, os.X_OK) else extra[0], *extra[1:]], variables, beat)
+        try:
+            _expect_success([program if os.access(program, os.X_OK) else extra[0], *extra[1:]], variables, beat)
+        except Refused as error:
+            raise Refused(f"its `check` failed: {error}", own=True) from error
 
 
 def _expect_success(argv: "list[str]", environ: "Mapping[str, str]", beat: "Callable[[], None] | None") -> None:

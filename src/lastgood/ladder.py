@@ -13,7 +13,7 @@ from lastgood.errors import Damage, LaunchFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from lastgood.card import Card
@@ -95,7 +95,8 @@ def _starts(home: str, card: "Card") -> bool:
 def own_program(request: "Request") -> "tuple[str, str] | None":
     """The tool in the environment of lastgood itself, with its version: a hook's `additional_dependencies`.
 
-    None where a distribution of the wanted name does not provide the command, or its version is none that the request allows.
+    None where a distribution of the wanted name does not provide the command, or where this environment is not what the request
+    asks for: another version, an extra or a `--with` that is not installed, another Python, an index.
     """
     if request.target.kind != "registry" or not request.command or "/" in request.command:
         return None
@@ -108,7 +109,40 @@ def own_program(request: "Request") -> "tuple[str, str] | None":
         found = distribution(request.target.name)
     except PackageNotFoundError:
         return None
-    return (program, found.version) if satisfies(found.version, request) else None
+    wanted = [line for line in found.requires or () if _is_of_extras(line, request.target.extras)]
+    for name, value in request.fields["options"]:
+        if name == "--with":
+            wanted.append(value)
+        elif name != "--python" or not _is_this_python(value):
+            return None
+    return (program, found.version) if satisfies(found.version, request) and all(map(_is_installed, wanted)) else None
+
+
+def _is_this_python(asked: str) -> bool:
+    """Whether a version that `--python` names is that of this interpreter: `3`, `3.12`, `3.12.1`."""
+    parts = asked.split(".")
+    return parts == [str(part) for part in sys.version_info[: len(parts)]]
+
+
+def _is_of_extras(requirement: str, extras: "Sequence[str]") -> bool:
+    """Whether a distribution requires this for one of its extras, and only for it."""
+    from packaging.requirements import Requirement
+
+    marker = Requirement(requirement).marker
+    return marker is not None and not marker.evaluate({"extra": ""}) and any(marker.evaluate({"extra": one}) for one in extras)
+
+
+def _is_installed(requirement: str) -> bool:
+    """Whether this environment has what a requirement asks for; its own extras are not looked into."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        wanted = Requirement(requirement)
+        return wanted.specifier.contains(version(wanted.name), prereleases=True)
+    except (InvalidRequirement, PackageNotFoundError):
+        return False
 
 
 def from_uv_cache(job: "Job") -> "Card | None":

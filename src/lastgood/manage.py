@@ -78,7 +78,7 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
         before = fresh.generation()
         assert before is not None
         now = _earlier(home, fresh, before, to)
-        one = {"version": "", "digest": before.digest, "error": "rolled back", "at": time.time(), "by": "rollback"}
+        one = {"version": "", "digest": before.digest, "error": "rolled back", "at": time.time(), "by": "rollback", "check": ""}
         if before.version != now.version:
             one["version"] = before.version
         fresh.refused = [*[old for old in fresh.refused if old["digest"] != before.digest], one]

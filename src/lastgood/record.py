@@ -70,7 +70,7 @@ class Record:
     tool         as the user calls it     asked     when the index last answered (0: never)
     generations  newest first; `current` is the id of the one that runs
     held         whether refreshes leave `current` alone
-    refused      [{version, digest, error, at, by}]: what is not taken again
+    refused      [{version, digest, error, at, by, check}]: what is not taken again; `check` is the user's smoke test that it failed
     hosts        the hosts that failures or settings named
     last         {at, outcome, class, reason, words, status} of the last refresh
     words        what follows `lastgood run` in the last refresh, up to the tool; none where a credential stands in it
@@ -105,10 +105,13 @@ class Record:
             self.current = self.generations[0].id if self.generations else ""
         self.asked = 0.0
 
-    def refuses(self, digest: str, version: str) -> "dict[str, Any] | None":
-        """Why what was resolved is not taken: refused as it is, or a version that was rolled back from."""
+    def refuses(self, digest: str, version: str, check: str) -> "dict[str, Any] | None":
+        """Why what was resolved is not taken: refused as it is, or a version that was rolled back from.
+
+        What the user's own smoke test refused is looked at again with another one: `check` is the one of now.
+        """
         for one in self.refused:
-            if one["digest"] == digest or (one["by"] == "rollback" and one["version"] and not _newer(version, one["version"])):
+            if (one["digest"] == digest and one["check"] in ("", check)) or (one["by"] == "rollback" and one["version"] and not _newer(version, one["version"])):
                 return one
         return None
 
@@ -182,6 +185,7 @@ def parse(text: str) -> Record:
                 "error": _text(one["error"]),
                 "at": float(one["at"]),
                 "by": _text(one["by"]),
+                "check": _text(one.get("check", "")),
             }
             for one in data["refused"]
         ]

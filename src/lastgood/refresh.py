@@ -34,16 +34,17 @@ class Outcome:
 
     kind      one of KINDS          reason   in words, for people
     finding   of a failed one       status   uv's exit status, `words` what uv said and nobody has seen yet
-    version   the tool's version that was built, or refused
+    version   the tool's version that was built, or refused; `check` is the user's smoke test where that refused it
     """
 
-    __slots__ = ("finding", "kind", "reason", "status", "version", "words")
+    __slots__ = ("check", "finding", "kind", "reason", "status", "version", "words")
 
     def __init__(self, kind: str, reason: str = "", finding: "Finding | None" = None, *, version: str = "") -> None:
         self.kind = kind
         self.reason = reason
         self.finding = finding
         self.version = version
+        self.check = ""
         self.status = 0
         self.words = b""
 
@@ -330,7 +331,7 @@ def _is_known(job: Job, environment: generations.Environment) -> bool:
     record = job.record
     if record is None:
         return False
-    if record.refuses(environment.digest, _version(job, environment)) is not None:
+    if record.refuses(environment.digest, _version(job, environment), "\t".join(job.request.check)) is not None:
         return True
     current = record.generation()
     standing = current is not None and generations.exists(job.home, current.id)
@@ -360,6 +361,7 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
         check(job, staged[0], kept)
     except generations.Refused as error:
         outcome = Outcome(REFUSED, str(error), version=version)
+        outcome.check = "\t".join(job.request.check) if error.own else ""
         job.tell(outcome)
         write_record(job, outcome, kept)
         return outcome
@@ -371,7 +373,7 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
 
 def _why_refused(job: Job, environment: generations.Environment, version: str) -> str:
     """Why a check refused what was resolved, at an earlier refresh; "" where none did."""
-    refused = job.record.refuses(environment.digest, version) if job.record is not None else None
+    refused = job.record.refuses(environment.digest, version, "\t".join(job.request.check)) if job.record is not None else None
     return str(refused["error"]) if refused is not None and refused["by"] == "check" else ""
 
 
@@ -497,6 +499,7 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
         del record.generations[records.KEPT :]
     if outcome.kind == REFUSED and kept is not None:
         one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
+        one["check"] = outcome.check
         record.refused = [*[old for old in record.refused if old["digest"] != kept.digest], one][-10:]
 
 
