@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 HOUR = 3600.0
 UPSTREAM: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "tests/fixtures/upstream_hooks.yaml").read_text("utf-8"))
-LEFT_OUT = {"actionlint": "its wheel is built by fetching the program"}
+LEFT_OUT = {
+    "actionlint": "its wheel is built by fetching the program",
+    "taplo-lint": "fetches a catalog of schemas and fails without it",
+    "tombi-format": "fetches a catalog of schemas and fails without it",
+    "tombi-lint": "fetches a catalog of schemas and fails without it",
+}
 OURS = {"lastgood", "lastgood-warm", "lastgood-check"}
 OTHER_ENTRIES = {"ty": "ty check", "doc8": "doc8"}
 LANGUAGES = {"deptry": "system"}
@@ -72,7 +77,16 @@ def test_writing_and_checking_the_manifest(tmp_path: Path) -> None:
         file.write("# by hand\n")
     advice = "run `python -m lastgood.hooks --write`"
     assert _hooks(tmp_path, "--check") == (1, f"lastgood: error: `.pre-commit-hooks.yaml` is not what the table says; {advice}\n")
-    assert _hooks(tmp_path, "--chek") == (2, "lastgood: error: expected nothing, `--write` or `--check`\n")
+    assert _hooks(tmp_path, "--chek") == (2, "lastgood: error: unexpected `--chek`; expected nothing, `--write` or `--check`\n")
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_of_the_manifests_maker(tmp_path: Path, word: str) -> None:
+    """It says in a few lines what its words do, and writes nothing."""
+    done = subprocess.run([sys.executable, "-m", "lastgood.hooks", word], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines()) < 10) == (0, "", True)
+    assert [option for option in ("--write", "--check", hooks.MANIFEST) if option not in done.stdout] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_there_is_one_hook_of_each_name() -> None:
@@ -81,6 +95,7 @@ def test_there_is_one_hook_of_each_name() -> None:
     upstream = [name for repository in UPSTREAM.values() for name in repository]
     assert len(names) == len(set(names))
     assert set(names) == {*upstream, *OURS} - set(LEFT_OUT)
+    assert hooks.OWN == OURS
 
 
 @pytest.mark.parametrize("repository", UPSTREAM)
@@ -320,6 +335,46 @@ def test_the_calls_of_a_configuration(tmp_path: Path) -> None:
     assert hookfile.calls(str(path))[0].where == "`shellcheck` of .pre-commit-config.yaml"
 
 
+@pytest.mark.parametrize(
+    ("address", "used", "known"),
+    [
+        ("https://h/group/lastgood", "ruff-check", True),
+        ("git@h:lastgood.git", "ruff-check", True),
+        ("https://h/mirrors/hooks", "lastgood-check", True),
+        ("https://h/mirrors/hooks", "lastgood-warm", True),
+        ("https://h/mirrors/hooks", "lastgood", True),
+        ("https://h/mirrors/hooks", "ruff-check", False),
+        ("https://h/group/not-lastgood", "ruff-check", False),
+        ("../mirror", "ruff-check", True),
+        ("{place}/mirror/", "ruff-check", True),
+        ("file://{place}/mirror", "ruff-check", True),
+        ("../another", "ruff-check", False),
+        ("../damaged", "ruff-check", False),
+        ("../nowhere", "ruff-check", False),
+        ("local", "lastgood-check", False),
+    ],
+)
+def test_how_a_mirror_is_recognised(tmp_path: Path, address: str, used: str, *, known: bool) -> None:
+    """By the name of the repository, by a hook that only this suite has, or by the manifest in a local directory."""
+    manifests = {"mirror": hooks.manifest(), "another": "- {id: ruff-check, name: a, entry: a, language: python}", "damaged": "- ["}
+    for name, manifest in manifests.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / hooks.MANIFEST).write_text(manifest, "utf-8")
+    path = tmp_path / "local" / ".pre-commit-config.yaml"
+    path.parent.mkdir()
+    repository = {"repo": address.format(place=tmp_path), "hooks": [{"id": "codespell"}, {"id": used}]}
+    path.write_text(yaml.safe_dump({"repos": [repository]}), "utf-8")
+    assert [call.words[0] for call in hookfile.calls(str(path))][:1] == ["codespell"] * known
+
+
+def test_local_hooks_are_no_mirror(tmp_path: Path) -> None:
+    """A local hook says everything itself: an id like one of the suite's adds nothing to it."""
+    path = tmp_path / ".pre-commit-config.yaml"
+    local = [{"id": "mypy", "entry": "uvx mypy"}, {"id": "lastgood-warm", "entry": "lastgood warm --behind"}]
+    path.write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": local}]}), "utf-8")
+    assert [call.words for call in hookfile.calls(str(path))] == [["mypy"]]
+
+
 def test_the_configuration_of_prek(tmp_path: Path) -> None:
     """A `prek.toml` says the same in TOML."""
     path = tmp_path / "prek.toml"
@@ -334,11 +389,11 @@ def test_where_the_configuration_is_looked_for(tmp_path: Path) -> None:
     inner = tmp_path / "repository" / "package"
     inner.mkdir(parents=True)
     (tmp_path / ".pre-commit-config.yaml").touch()
-    assert hookfile.find(str(inner)) == str(tmp_path / ".pre-commit-config.yaml")
+    assert hookfile.find(str(inner)) == [str(tmp_path / ".pre-commit-config.yaml")]
     (tmp_path / "repository" / ".git").mkdir()
-    assert hookfile.find(str(inner)) == ""
+    assert hookfile.find(str(inner)) == []
     (tmp_path / "repository" / ".pre-commit-config.yaml").touch()
-    assert hookfile.find(str(inner)) == str(tmp_path / "repository" / ".pre-commit-config.yaml")
+    assert hookfile.find(str(inner)) == [str(tmp_path / "repository" / ".pre-commit-config.yaml")]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "repos: 1", "repos: [1]", "repos: [{hooks: 1}]", "repos: [{hooks: [1, {args: 2}]}]"])
@@ -472,6 +527,24 @@ def test_would_it_run(demo: Index, sandbox: Sandbox) -> None:
     assert (after.status, _columns(after.out)) == (0, [["codespell", "kept"], ["demo-tool", "near"]]), after
 
 
+def test_no_hook_of_a_mirror_is_forgotten(demo: Index, sandbox: Sandbox) -> None:
+    """`--check`, `warm` and `doctor` see the hooks of a mirror, and those of both files where each runner has one of its own."""
+    demo.publish(demo_tool("1.0", name="codespell"))
+    hook = "{id: c, name: c, entry: uvx demo-tool, language: system}"
+    (sandbox.work / ".pre-commit-config.yaml").write_text(f"repos:\n- repo: local\n  hooks: [{hook}]\n", "utf-8")
+    (sandbox.work / "prek.toml").write_text(
+        '[[repos]]\nrepo = "https://h/mirrors/hooks"\nrev = "v1"\nhooks = [{id = "codespell"}, {id = "lastgood-check"}]\n'
+        '[[repos]]\nrepo = "local"\nhooks = [{id = "n", name = "n", entry = "npx x", language = "system"}]\n',
+        "utf-8",
+    )
+    result = sandbox.lastgood("warm", "--check")
+    assert (result.status, _columns(result.out)) == (1, [["demo-tool", "nothing"], ["codespell", "nothing"]]), result
+    assert sandbox.lastgood("warm").status == 0
+    assert sorted(record.tool for record in all_records(sandbox)) == ["codespell", "demo-tool"]
+    told = sandbox.lastgood("doctor").out
+    assert ("`c` of .pre-commit-config.yaml starts `uvx`" in told, "`n` of prek.toml starts `npx`" in told) == (True, True), told
+
+
 @pytest.mark.parametrize(
     ("table", "status", "said"),
     [
@@ -518,15 +591,22 @@ def test_an_installed_tool_needs_no_network(demo: Index, sandbox: Sandbox) -> No
     assert (result.status, _columns(result.out)) == (1, [["demo-tool", "installed"], ["./local", "nothing"]]), result
 
 
-def test_plugins_belong_beside_the_tool(demo: Index, sandbox: Sandbox) -> None:
-    """A plugin among `additional_dependencies` does not reach a tool in an environment of its own; `--check` says where it does."""
-    del demo
-    configure(sandbox, "- {id: lastgood, args: [demo-tool], additional_dependencies: [demo-tool, a-plugin==1.0]}\n")
+@pytest.mark.parametrize(
+    ("listed", "rung"),
+    [
+        ("[a-plugin==1.0]", "nothing"),  # what is kept has no plugin
+        ("[a-plugin==1.0, demo-tool]", "own"),
+        ("[a-plugin==1.0, demo-tool==0.9]", "nothing"),  # the table wants another version
+        ("[demo-tool==0.9, lastgood]", "kept"),
+    ],
+)
+def test_what_a_hook_lists_is_part_of_what_it_asks_for(demo: Index, sandbox: Sandbox, listed: str, rung: str) -> None:
+    """A plugin among `additional_dependencies` makes it another request; the tool itself may stand in, in a version that fits."""
+    configure(sandbox, f"- {{id: lastgood, args: [demo-tool], additional_dependencies: {listed}}}\n", 'demo-tool = "==1.0"')
     keep(sandbox)
+    demo.stop()
     result = sandbox.lastgood("warm", "--check")
-    where = "name what it needs in `with` of its entry in [tool.lastgood.tools]"
-    said = f"hint: `lastgood` of .pre-commit-config.yaml installs `a-plugin==1.0` beside lastgood, not beside `demo-tool`: {where}"
-    assert (result.status, own_lines(result)) == (0, [said]), result
+    assert _columns(result.out)[0] == ["demo-tool", rung], result
 
 
 def test_words_that_exclude_each_other(sandbox: Sandbox) -> None:

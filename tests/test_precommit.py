@@ -6,14 +6,18 @@ never answers) alike. The environments of the hooks are built without any networ
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+import yaml
 
-from tests.support.hookworld import ROOT, RUNNERS, HookSuite, Runner, program
+from lastgood import hookfile, hooks
+from tests.support.hookworld import GIT_ENVIRONMENT, ROOT, RUNNERS, HookSuite, Runner, git, program
 from tests.support.kept import all_records, expect_version, grow_old, only_record, own_lines
-from tests.support.wheels import demo_tool
+from tests.support.wheels import demo_dep, demo_tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +53,43 @@ def test_the_manifest_is_valid(sandbox: Sandbox, runner: Runner) -> None:
     """The runner's own check of manifests has nothing to say."""
     result = sandbox.run([program(runner), "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")])
     assert result.status == 0, result
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["prek.toml", ".pre-commit-config.yaml"], [".pre-commit-config.yaml", "prek.toml"]),
+        ([".pre-commit-config.yml", ".pre-commit-config.yaml"], [".pre-commit-config.yaml"]),
+        (["prek.toml", ".pre-commit-config.yml"], ["prek.toml"]),
+        ([".pre-commit-config.yml"], [".pre-commit-config.yml"]),
+    ],
+)
+def test_which_configurations_count(sandbox: Sandbox, written: list[str], read: list[str]) -> None:
+    """Those that one of the runners reads: pre-commit the YAML, prek the first of its own, `.yaml` and `.yml`."""
+    sandbox.env |= GIT_ENVIRONMENT
+    git(sandbox.work, "init", "--quiet")
+    for name in written:
+        hook = {"id": "a", "name": "a", "language": "system", "entry": f"echo read {name}", "always_run": True, "verbose": True}
+        listed = ", ".join(f"{key} = {json.dumps(value)}" for key, value in hook.items())
+        toml = f'[[repos]]\nrepo = "local"\nhooks = [{{{listed}}}]\n'
+        text = toml if name.endswith(".toml") else yaml.safe_dump({"repos": [{"repo": "local", "hooks": [hook]}]})
+        (sandbox.work / name).write_text(text, "utf-8")
+    git(sandbox.work, "add", "--all")
+    told = [sandbox.run([program(runner), "run", "--all-files"]).out for runner in RUNNERS]
+    assert sorted({name for text in told for name in re.findall(r"\bread (\S+)", text)}) == read
+    assert hookfile.find(str(sandbox.work)) == [str(sandbox.work / name) for name in read]
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_readmes_stages_are_all_that_the_hooks_need(sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
+    """The line of the README lets git call a runner at every stage of `lastgood-warm` and `lastgood-check`, and at a commit."""
+    (line,) = re.findall(r"^\$ (pre-commit install .*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    project = suite.project(sandbox, [{"id": "lastgood-warm"}, {"id": "lastgood-check"}])
+    result = project.run(runner, *line.split()[1:])
+    assert result.status == 0, result
+    stages = {stage for name in ("lastgood-warm", "lastgood-check") for stage in hooks.BY_ID[name].stages} - {"manual"}
+    installed = {path.name for path in (project.place / ".git" / "hooks").iterdir() if path.suffix == ""}
+    assert installed == {"pre-commit", *stages}
 
 
 @pytest.mark.parametrize("outage", ["refused", "silent"])
@@ -106,6 +147,23 @@ def test_a_hook_with_its_tool_beside_it(demo: Index, sandbox: Sandbox, suite: Ho
     said = committed.out + committed.err
     assert said.count("running `demo-tool` 1.0 from the environment of lastgood") == 1, committed
     assert (sandbox.starts(), len(demo.requests("page"))) == (1, 1 if outage == "silent" else 0)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_plugins_reach_the_tool(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
+    """What a user lists in `additional_dependencies`, as upstream's hook wants it, is beside the tool; warmed, it runs in an outage."""
+    suite.offer(demo_dep("1.0"))
+    demo.publish(demo_dep("1.0"))
+    project = suite.project(sandbox, [{**DEMO, "additional_dependencies": ["demo-dep==1.0", "demo-tool"], "verbose": True}])
+    project.prepare(runner)
+    assert sandbox.lastgood("warm", cwd=project.place).status == 0
+    demo.stop()
+    result = project.hook(runner, "lastgood")
+    assert (result.status, sandbox.starts()) == (0, 1), result
+    assert "warning" not in result.out + result.err
+    kept = only_record(sandbox).generation()
+    assert kept is not None
+    assert kept.dists == {"demo-tool": "1.0", "demo-dep": "1.0"}
 
 
 def test_eight_processes_with_their_tool_beside_them(demo: Index, sandbox: Sandbox, suite: HookSuite) -> None:
@@ -183,7 +241,7 @@ def test_would_everything_run(demo: Index, sandbox: Sandbox, suite: HookSuite, r
     assert before.status == 1, before
     assert "`codespell`, `demo-tool` would not run with no network; run `lastgood warm`" in before.out
     warmed = sandbox.lastgood("warm", cwd=project.place)
-    assert (warmed.status, own_lines(warmed)) == (0, ["kept `codespell` 1.0, `demo-tool` 1.0"]), warmed
+    assert (warmed.status, own_lines(warmed)[-1]) == (0, "kept `codespell` 1.0, `demo-tool` 1.0"), warmed
     switch_off(demo, "refused")
     after = project.hook(runner, "lastgood-check", "--hook-stage", "manual")
     assert after.status == 0, after

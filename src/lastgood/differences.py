@@ -1,4 +1,4 @@
-"""In what two requests differ, in words for people: the one that is asked for here, and one that something is kept for."""
+"""Requests in words for people: one in short, and in what two differ, the one of here and one that something is kept for."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ def between(here: "Mapping[str, Any]", there: "Mapping[str, Any]") -> "list[str]
     found += _variables(*(dict(fields.get("variables", ())) for fields in (here, there)))
     found += _files(*(_by_name(fields.get("files", ())) for fields in (here, there)))
     return found
+
+
+def label(tool: str, fields: "Mapping[str, Any]") -> str:
+    """A request in short, told from others of the same tool: ``mypy[reports] >=2 --with=lxml``."""
+    extras = ",".join(fields.get("extras", ()))
+    words = [tool + (f"[{extras}]" if extras else ""), fields.get("specifier") or "", *_spelt(fields.get("options", ()))]
+    return " ".join(word for word in words if word)
 
 
 def _spelt(options: "Sequence[Sequence[str]]") -> "list[str]":

@@ -1,7 +1,9 @@
 """Which tools the hooks of a repository call, read from its `.pre-commit-config.yaml` (or `prek.toml`). Nothing is decided here.
 
-Counted are the hooks of this suite, under whatever address its repository is used, and every other hook whose entry is
-`lastgood run …`, `uvx …` or `uv tool run …`.
+Counted are the hooks of this suite, and every other hook whose entry is `lastgood run …`, `uvx …` or `uv tool run …`. A
+repository of hooks is this suite when it is called `lastgood`, when a hook is used from it that only this suite has, or when it
+is a local directory whose manifest has the hook `lastgood`. A mirror elsewhere, under another name and without such a hook,
+cannot be told from the tools' own hooks.
 """
 
 import os
@@ -12,9 +14,13 @@ from lastgood.errors import SettingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-NAMES = (".pre-commit-config.yaml", ".pre-commit-config.yml", "prek.toml")
+_READ = ((".pre-commit-config.yaml",), ("prek.toml", ".pre-commit-config.yaml", ".pre-commit-config.yml"))
+"""What pre-commit reads and what prek reads, each the first that is there."""
+_NO_REPOSITORIES = ("local", "meta", "builtin")
+"""What stands for an address where hooks come from no repository."""
 _FETCHERS = (
     ("uvx",),
     ("uv", "tool", "run"),
@@ -47,42 +53,65 @@ class Call:
         self.where = where
 
 
-def find(place: str) -> str:
-    """The configuration of the repository that `place` lies in; "" where there is none."""
+def find(place: str) -> "list[str]":
+    """The configurations of the repository that `place` lies in: two where each runner reads one of its own, else one or none."""
     while True:
-        for name in NAMES:
-            if os.path.isfile(os.path.join(place, name)):
-                return os.path.join(place, name)
+        found = list(dict.fromkeys(path for names in _READ if (path := _first(place, names))))
         parent = os.path.dirname(place)
-        if parent == place or os.path.lexists(os.path.join(place, ".git")):
-            return ""
+        if found or parent == place or os.path.lexists(os.path.join(place, ".git")):
+            return found
         place = parent
+
+
+def _first(place: str, names: "tuple[str, ...]") -> str:
+    return next((path for name in names if os.path.isfile(path := os.path.join(place, name))), "")
 
 
 def calls(path: str) -> "list[Call]":
     """The calls of all hooks of a configuration, in its order. Raises SettingError where it cannot be read."""
     found = []
-    data = project.read_table(path) if path.endswith(".toml") else _yaml(path)
-    for repository in _dicts(data, "repos"):
-        for hook in _dicts(repository, "hooks"):
-            entry, args = _command(str(repository.get("repo", "")), hook)
-            words = _after_starter(entry, args)
-            if words is not None:
-                where = f"`{hook.get('id')}` of {os.path.basename(path)}"
-                found.append(Call(words, _texts(hook.get("additional_dependencies")), where))
+    for hook, entry, args in _commands(path):
+        words = _after_starter(entry, args)
+        if words is not None:
+            found.append(Call(words, _texts(hook.get("additional_dependencies")), _where(hook, path)))
     return found
 
 
 def fetching(path: str) -> "list[tuple[str, str]]":
     """(where, program) of every hook that may fetch what it runs while it runs. Raises SettingError where it cannot be read."""
-    found = []
+    return [(_where(hook, path), program) for hook, entry, _ in _commands(path) if (program := _fetcher(entry))]
+
+
+def _commands(path: str) -> "Iterator[tuple[dict[str, Any], str, list[str]]]":
+    """(hook, entry, arguments) of all hooks of a configuration: what it says wins over the manifest of this suite."""
     data = project.read_table(path) if path.endswith(".toml") else _yaml(path)
-    for repository in _dicts(data, "repos"):
-        for hook in _dicts(repository, "hooks"):
-            program = _fetcher(_command(str(repository.get("repo", "")), hook)[0])
-            if program:
-                found.append((f"`{hook.get('id')}` of {os.path.basename(path)}", program))
-    return found
+    for repository in _dicts(data.get("repos") if isinstance(data, dict) else None):
+        known = hooks.BY_ID if _is_suite(repository, os.path.dirname(path)) else {}
+        for hook in _dicts(repository.get("hooks")):
+            own = known.get(str(hook.get("id")))
+            entry = hook.get("entry") or (own.entry if own is not None else "")
+            args = _texts(hook.get("args")) if "args" in hook else list(own.args if own is not None else ())
+            yield hook, str(entry), args
+
+
+def _where(hook: "dict[str, Any]", path: str) -> str:
+    return f"`{hook.get('id')}` of {os.path.basename(path)}"
+
+
+def _is_suite(repository: "dict[str, Any]", place: str) -> bool:
+    """Whether the hooks of a repository are this suite's; `place` is where a relative address begins."""
+    address = str(repository.get("repo", "")).rstrip("/")
+    if address in _NO_REPOSITORIES:
+        return False
+    name = address.replace(":", "/").rpartition("/")[2].removesuffix(".git")
+    used = {str(hook.get("id")) for hook in _dicts(repository.get("hooks"))}
+    if name == "lastgood" or not used.isdisjoint(hooks.OWN):
+        return True
+    manifest = os.path.join(place, address.removeprefix("file://"), hooks.MANIFEST)
+    try:
+        return os.path.isfile(manifest) and any(hook.get("id") == "lastgood" for hook in _dicts(_yaml(manifest)))
+    except SettingError:
+        return False  # a manifest that cannot be read: the hook runner says so
 
 
 def _fetcher(entry: str) -> str:
@@ -97,7 +126,7 @@ def _fetcher(entry: str) -> str:
     return next((" ".join(starter) for starter in _FETCHERS if tuple(words[: len(starter)]) == starter), "")
 
 
-def _yaml(path: str) -> "dict[str, Any]":
+def _yaml(path: str) -> "Any":
     import yaml  # slow, and only those who ask about hooks need it
 
     name = os.path.basename(path)
@@ -112,25 +141,15 @@ def _yaml(path: str) -> "dict[str, Any]":
         raise SettingError(f"{name}{place}: invalid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise SettingError(f"{name}: invalid YAML: {str(error).splitlines()[0]}") from error
-    return data if isinstance(data, dict) else {}
+    return data
 
 
-def _dicts(data: "dict[str, Any]", key: str) -> "list[dict[str, Any]]":
-    found = data.get(key)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+def _dicts(value: object) -> "list[dict[str, Any]]":
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _texts(value: object) -> "list[str]":
     return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def _command(repository: str, hook: "dict[str, Any]") -> "tuple[str, list[str]]":
-    """Entry and arguments of a hook: what the configuration says wins over the manifest."""
-    name = repository.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    known = hooks.BY_ID.get(str(hook.get("id"))) if name == "lastgood" else None
-    entry = hook.get("entry") or (known.entry if known is not None else "")
-    args = _texts(hook.get("args")) if "args" in hook else list(known.args if known is not None else ())
-    return str(entry), args
 
 
 def _after_starter(entry: str, args: "list[str]") -> "list[str] | None":

@@ -1,12 +1,9 @@
 """Every hook that this repository offers to pre-commit and prek: the one table that `.pre-commit-hooks.yaml` is made from.
 
-    python -m lastgood.hooks            print the manifest
-    python -m lastgood.hooks --write    write it to `.pre-commit-hooks.yaml` of the working directory
-    python -m lastgood.hooks --check    exit with 1 where that file says something else
-
 Ids, types, stages and arguments are those of the tools' own hooks, so that a user changes `repo` and `rev` and nothing else. No
-versions: `[tool.lastgood.tools]` of the repository decides. Left out is what fetches more when it is installed or run
-(`actionlint`). Other than upstream: `ty` is started by itself and not by `uv check`; `doc8` by its command; `deptry` needs no
+versions: `[tool.lastgood.tools]` of the repository decides. Left out is what fetches more when it is installed (`actionlint`, whose
+wheel is built by fetching the program) or run (`taplo-lint`, `tombi-format` and `tombi-lint`, which fail where a catalog of
+schemas cannot be had). Other than upstream: `ty` is started by itself and not by `uv check`; `doc8` by its command; `deptry` needs no
 `language: system`; extras and packages of another name than their command stand after `--from`.
 """
 
@@ -20,6 +17,13 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 MANIFEST = ".pre-commit-hooks.yaml"
+_HELP = f"""\
+usage: python -m lastgood.hooks [--write | --check]
+
+             print the manifest of the hooks
+  --write    write it to `{MANIFEST}` of the working directory
+  --check    end with status 1 where that file says something else
+"""
 _RUN = ["lastgood", "run"]
 _PYTHON = ("python", "pyi")
 _PYTHON_AND_NOTEBOOKS = ("python", "pyi", "jupyter")
@@ -276,7 +280,6 @@ HOOKS = (
     Hook("docformatter", "lastgood run docformatter", args=("-i",), types=("python",)),
     # ComPWA/taplo-pre-commit
     Hook("taplo-format", "lastgood run taplo format", types=("toml",)),
-    Hook("taplo-lint", "lastgood run taplo lint", args=("--default-schema-catalogs",), types=("toml",)),
     # pappasam/toml-sort
     Hook(
         "toml-sort",
@@ -341,9 +344,6 @@ HOOKS = (
     # rvben/rumdl-pre-commit
     Hook("rumdl", "lastgood run rumdl check", types=("markdown",), require_serial=True),
     Hook("rumdl-fmt", "lastgood run rumdl fmt", types=("markdown",), require_serial=True),
-    # tombi-toml/tombi-pre-commit
-    Hook("tombi-format", "lastgood run tombi format", types=("toml",)),
-    Hook("tombi-lint", "lastgood run tombi lint", types=("toml",)),
     # tox-dev/pyproject-fmt
     Hook("pyproject-fmt", "lastgood run pyproject-fmt", files=r"(^|/)pyproject\.toml$"),
     # adamchainz/blacken-docs
@@ -384,6 +384,8 @@ HOOKS = (
     ),
 )
 BY_ID = {hook.id: hook for hook in HOOKS}
+OWN = frozenset(name for name in BY_ID if name.startswith("lastgood"))
+"""What no other repository of hooks has."""
 
 
 def manifest() -> str:
@@ -407,17 +409,17 @@ def _yaml(value: object) -> str:
 
 
 def main(words: "list[str]") -> int:
-    """Print, write or check the manifest; the exit status."""
+    """Print, write or check the manifest, or print the help; the exit status."""
     if words == ["--write"]:
         with open(MANIFEST, "w", encoding="utf-8") as file:
             file.write(manifest())
         return 0
     if words == ["--check"]:
         return _check()
-    if words:
-        sys.stderr.write("lastgood: error: expected nothing, `--write` or `--check`\n")
+    if words and words not in (["--help"], ["-h"]):
+        sys.stderr.write(f"lastgood: error: unexpected `{' '.join(words)}`; expected nothing, `--write` or `--check`\n")
         return 2
-    sys.stdout.write(manifest())
+    sys.stdout.write(_HELP if words else manifest())
     return 0
 
 

@@ -10,7 +10,7 @@ from lastgood import outage, paths, project, request, surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from lastgood.project import Configuration, Entry
@@ -91,7 +91,7 @@ def identify(scene: "Scene") -> Request:
     configuration = project.load(scene.configs, user, environ, words.flags, tool, scene.cwd, package)
     made = Request()
     made.configuration = configuration
-    _apply_table(made, words, configuration, environ)
+    _apply_table(made, words, configuration, environ, scene.beside)
     try:
         made.target = request.target(made.source)
         if not made.searched and made.source == "run":
@@ -121,8 +121,13 @@ def _table_names(words: "Words") -> "tuple[str, str]":
     return (words.target, found.name) if found.kind == "registry" else ("", "")
 
 
-def _apply_table(made: Request, words: "Words", configuration: "Configuration", environ: "Mapping[str, str]") -> None:
-    """Fill in source, options and the plain command line: what the command line says wins over the table."""
+def _apply_table(
+    made: Request, words: "Words", configuration: "Configuration", environ: "Mapping[str, str]", beside: "Sequence[str]"
+) -> None:
+    """Fill in source, options and the plain command line: what the command line says wins over the table.
+
+    What a hook lists beside the tool comes along, as it would where the tool is in the hook's own environment.
+    """
     given = words.value("--from")
     made.searched = given is not None
     made.source = (given if given is not None else words.target).strip()
@@ -147,11 +152,19 @@ def _apply_table(made: Request, words: "Words", configuration: "Configuration", 
     cooldown = configuration.text("cooldown")
     if cooldown and words.value("--exclude-newer") is None and not environ.get("UV_EXCLUDE_NEWER"):
         extra.append("--exclude-newer=" + cooldown)
+    extra += ["--with=" + line for line in _plugins(made.source, beside) if line not in words.values("--with")]
     made.extra = extra
     made.options = [*request.kept_options(words), *extra]
     made.plain = _plain(made, words, extra, positional, given)
     words.target = positional
     _add(words, extra)
+
+
+def _plugins(source: str, beside: "Sequence[str]") -> "list[str]":
+    try:
+        return request.plugins(beside, request.target(source).name) if beside else []
+    except request.Handover:
+        return []  # plain uvx will say what is wrong with it
 
 
 def _in_full(found: "Target", entry: "Entry") -> str:

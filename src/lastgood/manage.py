@@ -105,12 +105,11 @@ def hold(home: str, record: "Record", *, held: bool) -> "Generation":
 
 def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Generation":
     kept = [one for one in record.generations if one.id != before.id and generations.exists(home, one.id)]
-    older = [one for one in kept if one.kept <= before.kept]
-    kept = [one for one in kept if one.version == to] if to else older or kept
+    others = ", ".join(f"`--to {one.version}`" for one in kept)
+    kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept)]
     if not kept:
-        others = ", ".join(f"`{one.version}`" for one in record.generations if one.id != before.id)
-        what = f"no `{record.tool}` {to} is kept" if to else f"nothing but `{record.tool}` {before.version} is kept"
-        raise Nothing(what, f"kept besides {before.version}: {others}" if others else "")
+        what = f"no `{record.tool}` {to} is kept" if to else f"nothing older than `{record.tool}` {before.version} is kept"
+        raise Nothing(what, f"what is: {others}" if others else "")
     return kept[0]
 
 

@@ -111,7 +111,9 @@ class Record:
         What the user's own smoke test refused is looked at again with another one: `check` is the one of now.
         """
         for one in self.refused:
-            if (one["digest"] == digest and one["check"] in ("", check)) or (one["by"] == "rollback" and one["version"] and not _newer(version, one["version"])):
+            if one["digest"] == digest and one["check"] in ("", check):
+                return one
+            if one["by"] == "rollback" and one["version"] and not _newer(version, one["version"]):
                 return one
         return None
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lastgood.card import Card
     from lastgood.identity import Request
     from lastgood.refresh import Job
+    from lastgood.request import Target
     from lastgood.scene import Scene
 
 KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own", "installed", "nothing"
@@ -94,7 +95,7 @@ def _lower(job: "Job", beside: "Sequence[str]", *, own: bool, prefer: bool) -> "
         return NEAR, f"{near[0].version}, {near[1]}"
     if _cached(job):
         return CACHE, "uv's own cache still resolves to it"
-    if prefer and any(package_of(line) == job.request.target.name for line in beside):
+    if prefer and _is_beside(job.request, beside):
         return OWN, "it is one of the hook's `additional_dependencies`"
     program = ladder.own_program(job.request) if prefer and own else None
     return (OWN, f"{program[1]} is in the environment of lastgood") if program is not None else None
@@ -109,19 +110,27 @@ def _cached(job: "Job") -> bool:
         return False  # there is no uv to ask
 
 
-def package_of(requirement: str) -> str:
-    """The normalised name of the package that a requirement names; "" for a path and the like."""
+def _is_beside(made: "Request", beside: "Sequence[str]") -> bool:
+    """Whether the environment of a hook will be what is asked for: the tool is listed, in no other version, and all beside it."""
+    if any(name != "--with" or value not in beside for name, value in made.fields["options"]):
+        return False
+    listed = [found for found in map(_requirement, beside) if found is not None and found.name == made.target.name]
+    return any(not found.exact or ladder.satisfies(found.specifier.removeprefix("=="), made) for found in listed)
+
+
+def _requirement(line: str) -> "Target | None":
     try:
-        return request.target(requirement.strip()).name
+        return request.target(line.strip())
     except request.Handover:
-        return ""
+        return None
 
 
 def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
     """What becomes plain uvx: only an installed tool is known to need no network."""
     words = refusal.words
     source = (words.value("--from") or words.target) if words is not None else ""
-    package = package_of(source)
+    found = _requirement(source)
+    package = found.name if found is not None else ""
     if package and os.path.exists(surroundings.receipt(environ, package)):
         return Rung(package, INSTALLED, "it is installed with `uv tool install`")
     return Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")

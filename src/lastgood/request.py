@@ -560,6 +560,19 @@ def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
     return sorted(kept)
 
 
+def plugins(listed: "Iterable[str]", package: str) -> "list[str]":
+    """What is wanted beside `package` of the requirements that a hook lists: neither lastgood nor the tool itself, nor a path."""
+    found = []
+    for line in listed:
+        try:
+            name = target(line.strip()).name
+        except Handover:
+            continue
+        if name not in ("", "lastgood", package):
+            found.append(line.strip())
+    return found
+
+
 def options(words: Words) -> "list[tuple[str, str]]":
     """The options that decide what is resolved, sorted by name, values in their order, without credentials."""
     kept = [
@@ -614,8 +627,18 @@ def places_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
     return [value.split("=", 1)[-1] for value in values if "://" not in value]
 
 
-def card_key(words: Words, environ: "Mapping[str, str]", cwd: str, configs: "list[str]", interpreter: str) -> str:
-    """What a card is kept under: all that can be known without reading a file, one line, no credentials."""
+def card_key(
+    words: Words,
+    environ: "Mapping[str, str]",
+    cwd: str,
+    configs: "list[str]",
+    interpreter: str,
+    beside: "Iterable[str]" = (),
+) -> str:
+    """What a card is kept under: all that can be known without reading configuration, one line, no credentials.
+
+    `beside` is what a hook has besides the tool.
+    """
     fields = [words.target, "from=" + without_credentials(words.value("--from") or "")]
     fields += [f"{name}={without_credentials(value or '')}" for name, value, kind in words.options if kind != "output" or value]
     fields += [f"{name}:{value}" for name, value in sorted(words.flags.items())]
@@ -624,6 +647,7 @@ def card_key(words: Words, environ: "Mapping[str, str]", cwd: str, configs: "lis
     fields += [f"{name}={environ[name]}" for name in _PLACE_OF_FILES if name in environ]
     fields += ["config=" + path for path in configs]
     fields.append("python=" + interpreter)
+    fields += ["beside=" + without_credentials(line) for line in beside]
     if files_named(words, environ) or places_named(words, environ):
         fields.append("cwd=" + cwd)
     text = "\t".join([without_credentials(fields[0]), *fields[1:]])

@@ -3,7 +3,7 @@
 import os
 
 from lastgood import card as cards
-from lastgood import paths, request, settings, surroundings
+from lastgood import hookenv, paths, request, settings, surroundings
 from lastgood.errors import Damage, StateError
 
 TYPE_CHECKING = False
@@ -16,11 +16,13 @@ class Scene:
     """The words of a run and what surrounds them.
 
     origin    the working directory before `--directory`; `cwd` the one after
+    beside    what the hook that this run is has besides the tool
     card      the card of these words, or None; `reason` says why the hot path did not take it
     trusted   whether `home` exists and may be used; `trouble` is the StateError where it may not
     """
 
     __slots__ = (
+        "beside",
         "card",
         "configs",
         "cwd",
@@ -42,7 +44,8 @@ class Scene:
         self.cwd = os.getcwd()
         self.configs = surroundings.configs(self.cwd)
         self.interpreter = surroundings.interpreter(words, environ, self.cwd)
-        self.key = request.card_key(words, environ, self.cwd, self.configs, self.interpreter)
+        self.beside = hookenv.listed(environ)
+        self.key = request.card_key(words, environ, self.cwd, self.configs, self.interpreter, self.beside)
         self.home = paths.home(environ)
         self.card: Card | None = None
         self.reason = ""

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from lastgood.hookfile import Call
     from lastgood.identity import Request
     from lastgood.record import Record
 
@@ -48,10 +49,20 @@ def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
 def here(environ: "dict[str, str]") -> "list[Use]":
     """All that is used here: by hooks first, since the table may call a tool by its package's name. Raises SettingError."""
     cwd = os.getcwd()
-    path = hookfile.find(cwd)
-    calls = hookfile.calls(path) if path else []
-    found = [Use(call.words, os.path.dirname(path), call.where, call.beside) for call in calls]
+    found = []
+    for path in hookfile.find(cwd):
+        found += [Use(_with_plugins(call), os.path.dirname(path), call.where, call.beside) for call in hookfile.calls(path)]
     return found + [Use([tool], cwd, f"`{tool}`") for tool in sorted(tools_here(environ))]
+
+
+def _with_plugins(call: "Call") -> "list[str]":
+    """The words of a hook and what it lists beside its tool: as `run` sees it from within the hook's environment."""
+    try:
+        parsed = request.parse(call.words)
+        package = request.target(parsed.value("--from") or parsed.target).name
+    except (request.Handover, UsageError):
+        return call.words
+    return [*("--with=" + line for line in request.plugins(call.beside, package)), *call.words]
 
 
 def tools_here(environ: "dict[str, str]") -> "list[str]":

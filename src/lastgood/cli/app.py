@@ -10,7 +10,7 @@ import io
 import os
 import sys
 
-from lastgood import messages, settings
+from lastgood import messages, paths, settings
 from lastgood.cli import helptext
 from lastgood.errors import LastgoodError, UsageError
 
@@ -40,6 +40,8 @@ VERBS = {
 _LETTERS = {"█": "#", "▒": "=", "·": ".", "→": ">", "…": "~", "━": "-", "╸": "-", "╺": "-"}
 _RAW = ("why",)
 """Verbs that take the same words as `run`: argparse must not touch them."""
+_WITHOUT_HOME = ("doctor", "add", "remove", "completion")
+"""Verbs that work, or say best themselves, where the home is a file, or someone else's."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -126,6 +128,8 @@ def _main(words: "list[str]", environ: "dict[str, str]") -> int:
         raise UsageError("no tool is named", "run `lastgood run TOOL`, or `lastgood run --help`")
     if verb == "run" or any(word in ("-h", "--help") for word in (words[1:2] if verb in _RAW else words[1:])):
         return helptext.show([verb], VERBS, status=0)
+    if verb not in _WITHOUT_HOME:
+        paths.trusted(paths.home(environ))
     module = importlib.import_module(f"lastgood.cli.{verb}")
     parser = Parser(prog=f"lastgood {verb}", add_help=False, allow_abbrev=False)
     if verb in _RAW:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from lastgood import breaker, generations, manage, messages, paths, policy, project, settings, surroundings
+from lastgood import breaker, differences, generations, manage, messages, paths, policy, project, settings, surroundings
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ ABOUT = """\
   STATE   fresh    the index answered within max-age
           stale    the next run asks the index, or runs this in an outage
           held     no refresh replaces it (`lastgood unhold`)
-          refused  a newer release was built but does not start; this one stays
+          refused  a newer release does not start, or was rolled back from
           missing  what was kept is gone from disk; the next run builds it again"""
 _BAR = 5
 _COLUMNS = ("TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS")
@@ -41,10 +41,20 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Print the table, JSON or Markdown."""
     home = paths.home(environ)
-    found = collect(home, given.tool, time.time(), _configuration(environ))
+    configuration = _configuration(environ)
+    wrong = configuration if isinstance(configuration, LastgoodError) else None
+    found = collect(home, given.tool, time.time(), None if isinstance(configuration, LastgoodError) else configuration)
     if given.json:
         sys.stdout.write(json.dumps(found, indent=2, sort_keys=True) + "\n")
-        return 0
+    else:
+        _print(given, found, home)
+    if wrong is not None:
+        sys.stdout.flush()
+        messages.tell(wrong, environ)
+    return 0 if wrong is None else wrong.status
+
+
+def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str) -> None:
     if not found["tools"]:
         what = f"no good `{given.tool}` is kept" if given.tool else "nothing is kept yet"
         sys.stdout.write(f"{what} in {home}; run `lastgood warm {given.tool or 'TOOL'}` while the index is up\n")
@@ -56,20 +66,23 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         render.table(
             _COLUMNS, [_cells(row) for row in found["tools"]], styles=[_style(row) for row in found["tools"]], spare=(5, 4)
         )
+    if found["hosts"] and given.markdown:
+        sys.stdout.write("\n")  # or they would be rows of the table
     for host in found["hosts"]:
         wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
         sys.stdout.write(f"{host['host']} is down since {messages.clock(host['since'])} ({host['reason']}); {wait}\n")
     if found["tools"] and not given.markdown:
         sys.stdout.write(f"{len(found['tools'])} kept, {messages.size(found['bytes'])} in {home}\n")
-    return 0
 
 
-def _configuration(environ: "dict[str, str]") -> "Configuration | None":
-    """The settings of this directory, for the modes; None where a file is wrong, which `run` says better."""
+def _configuration(environ: "dict[str, str]") -> "Configuration | LastgoodError | None":
+    """The settings of this directory, for the modes; the error where one cannot be used, None where there is no directory."""
     try:
         cwd = os.getcwd()
         return project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
-    except (LastgoodError, OSError):
+    except LastgoodError as error:
+        return error
+    except OSError:
         return None
 
 
@@ -88,6 +101,7 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
     mode = _text(configuration, record.tool, "mode")
     return {
         "tool": record.tool,
+        "label": differences.label(record.tool, record.request),
         "package": record.request.get("package", ""),
         "specifier": record.request.get("specifier", ""),
         "version": current.version if current else "",
@@ -135,7 +149,7 @@ def _state(record: "Record", age: "float | None", max_age: float, *, stands: boo
         return "missing"
     if record.held:
         return "held"
-    if record.last.get("outcome") == "refused" or any(one["by"] == "rollback" for one in record.refused):
+    if record.refused:
         return "refused"
     return "fresh" if age is not None and policy.is_fresh(age, max_age) else "stale"
 
@@ -156,9 +170,8 @@ def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
 
 
 def _cells(row: "dict[str, Any]") -> "tuple[str, ...]":
-    name = row["tool"] + (f" {row['specifier']}" if row["specifier"] else "")
     host = breaker.shown(row["hosts"][0]) if row["hosts"] else "uv's default"
-    return (name, row["version"], _age(row), row["state"], row["mode"], host, row["outage_runs"] or "nothing")
+    return (row["label"], row["version"], _age(row), row["state"], row["mode"], host, row["outage_runs"] or "nothing")
 
 
 def _age(row: "dict[str, Any]") -> str:

@@ -5,7 +5,7 @@ import functools
 import os
 import sys
 
-from lastgood import behind, manage, messages, paths, rehearsal, request, settings, stopping, together, upkeep, uses
+from lastgood import behind, differences, manage, messages, paths, rehearsal, request, settings, stopping, together, upkeep, uses
 from lastgood import record as records
 from lastgood.errors import LastgoodError, UsageError
 
@@ -144,7 +144,7 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
         if made.id in of:
             of[made.id].uses.append(use)
         else:
-            of[made.id] = _Work(use, made.tool, made.id)
+            of[made.id] = _Work(use, differences.label(made.tool, {**made.fields, "specifier": ""}), made.id)
             works.append(of[made.id])
     return works
 
@@ -283,8 +283,6 @@ def _check(wanted: "list[Use]", environ: "dict[str, str]") -> int:
     for name, (_, rung) in zip(names, found, strict=True):
         sys.stdout.write(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}\n")
     sys.stdout.flush()
-    for use, rung in found:
-        _warn_of_neighbours(use, rung, environ)
     missing = [name for name, (_, rung) in zip(names, found, strict=True) if rung.name == rehearsal.NOTHING]
     if missing:
         named = ", ".join(f"`{tool}`" for tool in dict.fromkeys(missing))
@@ -314,11 +312,3 @@ def _rung(use: "Use", environ: "dict[str, str]") -> "Rung":
     with contextlib.chdir(use.place):
         return rehearsal.rung(use.words, environ, use.beside, own=not use.hook)
 
-
-def _warn_of_neighbours(use: "Use", rung: "Rung", environ: "dict[str, str]") -> None:
-    """Plugins that a user lists where upstream's hooks want them do not reach a tool that has an environment of its own."""
-    others = [line for line in use.beside if rehearsal.package_of(line) not in ("", "lastgood", rung.package)]
-    if others and rung.package and rung.name != rehearsal.OWN:
-        named = ", ".join(f"`{line}`" for line in others)
-        line = f"{use.where} installs {named} beside lastgood, not beside `{rung.tool}`: name what it needs in `with` of its entry"
-        messages.say("hint", f"{line} in [tool.lastgood.tools]", environ)
