@@ -190,7 +190,7 @@ def test_a_bad_setting_is_found_wherever_it_stands(demo: Index, sandbox: Sandbox
     below.mkdir(parents=True)
     own = sandbox.config_home / "lastgood" / "lastgood.toml"
     own.parent.mkdir()
-    suggestion = "unknown key `modus` in [tool.lastgood]; did you mean `mode`?"
+    suggestion = "unknown key `modus`; did you mean `mode`?"
     for path, shown in ((sandbox.work / "lastgood.toml", "lastgood.toml"), (own, str(own))):
         path.write_text('modus = "fast"\n', "utf-8")
         before = files_of(sandbox)
@@ -313,3 +313,26 @@ def test_a_mistake_is_one_line_under_any_interpreter_option(sandbox: Sandbox, py
     env = {"LANG": None, "LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1"}
     result = sandbox.run(command, env=env)
     assert_one_line(sandbox, before, result, f"invalid --mode `ü`: {MODES}")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('cooldown = "zz"', "invalid `cooldown` in lastgood.toml `zz`: expected a duration like `7d`, or a date"),
+        ('cooldown = "90"', "invalid `cooldown` in lastgood.toml `90`: expected a duration like `7d`, or a date"),
+        ('[tools]\nx = { with = ["!!"] }', "lastgood.toml: `!!` in `with` of `x` in [tools] is not the name of a package"),
+        ('[tools]\nx = { extras = ["!!"] }', "lastgood.toml: `!!` in `extras` of `x` in [tools] is not the name of an extra"),
+        ("[tools]\nx = { check = [] }", "lastgood.toml: `check` of `x` in [tools] is empty; leave it out"),
+        ('[tools]\nx = { from = "" }', "lastgood.toml: `from` of `x` in [tools] is empty; leave it out"),
+        (
+            '[tools]\nx = { from = "y@latest", version = ">1" }',
+            "lastgood.toml: `x` in [tools] has a `version`, and `from` asks for the latest",
+        ),
+        ('[tools]\nRuff = "*"\nruff = "*"', "lastgood.toml: `Ruff` and `ruff` in [tools] are the same tool"),
+    ],
+)
+def test_what_would_only_fail_in_uv(sandbox: Sandbox, table: str, said: str) -> None:
+    """What cannot be meant is told with file and key before uv is asked, and nothing is written."""
+    (sandbox.work / "lastgood.toml").write_text(table + "\n", "utf-8")
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run", "x"), said)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="not installed: make")
 
-MISSING = "lastgood: missing, or see above"
+MISSING = "lastgood is missing, or see above"
 INCLUDE = f"include $(or $(shell lastgood mk),$(error {MISSING}))\n"
 MAKEFILE = f"""{INCLUDE}
 lint:

@@ -145,8 +145,14 @@ def test_a_fresh_run_does_not_look_at_the_breaker(demo: Index, sandbox: Sandbox)
     expect_version(demo_run(sandbox), "1.0")
 
 
-@pytest.mark.parametrize("word", ["--refresh", "--mode=strict-latest"])
-def test_strict_latest_in_an_outage_is_uvx(demo: Index, sandbox: Sandbox, word: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "way_out"),
+    [
+        ("--refresh", ": run without `--refresh`, or with `--prefer-offline`"),
+        ("--mode=strict-latest", " (--mode): run with `--prefer-offline`"),
+    ],
+)
+def test_strict_latest_in_an_outage_is_uvx(demo: Index, sandbox: Sandbox, word: str, way_out: str) -> None:
     """No fallback: uvx's own words and status, no start, and what lastgood knows."""
     keep_and_release(sandbox, demo)
     demo.stop()
@@ -157,7 +163,7 @@ def test_strict_latest_in_an_outage_is_uvx(demo: Index, sandbox: Sandbox, word: 
     assert "Connection refused" in result.err
     assert own_lines(result) == [
         f"error: `{demo.host}` did not answer (connection refused)",
-        "hint: `demo-tool` 1.0 is kept, but the mode is `strict-latest`: run without `--refresh`, or with `--prefer-offline`",
+        f"hint: `demo-tool` 1.0 is kept, but the mode is `strict-latest`{way_out}",
     ]
 
 

@@ -1,9 +1,9 @@
 """Every hook that this repository offers to pre-commit and prek: the one table that `.pre-commit-hooks.yaml` is made from.
 
 Ids, types, stages and arguments are those of the tools' own hooks, so that a user changes `repo` and `rev` and nothing else. No
-versions: `[tool.lastgood.tools]` of the repository decides. Left out is what fetches more when it is installed (`actionlint`, whose
-wheel is built by fetching the program) or run (`taplo-lint`, `tombi-format` and `tombi-lint`, which fail where a catalog of
-schemas cannot be had). Other than upstream: `ty` is started by itself and not by `uv check`; `doc8` by its command; `deptry` needs no
+versions: `[tool.lastgood.tools]` of the repository decides. Left out is what fetches more when it is installed (`actionlint`: its
+wheel is built by fetching the program) or run (`taplo-lint`, `tombi-format`, `tombi-lint`: they fail where a catalog of schemas
+cannot be had). Other than upstream: `ty` is started by itself and not by `uv check`; `doc8` by its command; `deptry` needs no
 `language: system`; extras and packages of another name than their command stand after `--from`.
 """
 

@@ -139,8 +139,7 @@ def _apply_table(
         made.check = entry.check
         found = request.target(made.source)
         if given is None and entry.package and found.kind == "registry":
-            version = _version_of(found) or entry.version
-            made.source = entry.package + (version if request.target(entry.package).kind == "registry" else "")
+            made.source = _from_package(entry, _version_of(found), found.extras)
             made.searched = True
             positional = found.command
         elif found.kind == "registry":
@@ -165,6 +164,16 @@ def _plugins(source: str, beside: "Sequence[str]") -> "list[str]":
         return request.plugins(beside, request.target(source).name) if beside else []
     except request.Handover:
         return []  # plain uvx will say what is wrong with it
+
+
+def _from_package(entry: "Entry", version: str, extras: "Sequence[str]") -> str:
+    """The package of an entry, with the version and extras that the command line asks for, or else the entry's own."""
+    package = request.target(entry.package)
+    if package.kind != "registry":
+        return entry.package
+    both = "@latest" if package.latest else ",".join(part for part in (package.specifier, entry.version) if part)
+    wanted = sorted({*package.extras, *entry.extras, *extras})
+    return package.command + (f"[{','.join(wanted)}]" if wanted else "") + (version or both)
 
 
 def _in_full(found: "Target", entry: "Entry") -> str:

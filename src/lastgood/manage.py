@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import time
 
 from lastgood import breaker, generations, history, locks, paths, policy, refresh
@@ -62,7 +63,7 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]") -> "list[Record]":
     found = [one for one in all_records(home, made.slug + "-") if one.id == made.id]
     found = found or [one for one in all_records(home) if one.tool == tool or one.request.get("package") == made.target.name]
     if not found:
-        raise Nothing(f"no good `{tool}` is kept", f"run `lastgood warm {tool}` while the index is up")
+        raise Nothing(f"no good `{tool}` is kept", f"run `lastgood warm {shlex.quote(tool)}` while the index is up")
     return found
 
 

@@ -220,9 +220,11 @@ def _loaded(argv: "list[str]", environ: "dict[str, str]") -> "list[tuple[str, in
 
 def look_at_hooks(patient: Patient) -> "Iterator[Finding]":
     """Which pre-commit hooks of this repository ask an index whenever they run."""
-    path = hookfile.find(patient.cwd)
-    if not path:
-        return
+    for path in hookfile.find(patient.cwd):
+        yield from _look_at_hooks_in(path)
+
+
+def _look_at_hooks_in(path: str) -> "Iterator[Finding]":
     try:
         found = hookfile.fetching(path)
     except SettingError as error:

@@ -81,6 +81,7 @@ class Configuration:
         """Raise SettingError where any setting cannot be used, needed now or not."""
         self.mode()
         self.classes()
+        settings.check_cooldown(*self.texts["cooldown"])
         for setting in settings.SETTINGS:
             if setting.kind == "duration":
                 self.seconds(setting.name)
@@ -232,7 +233,14 @@ def _take(found: Configuration, section: "dict[str, Any] | None", shown: str) ->
             found.origins[key] = (shown, (*_keys(shown), key))
         else:
             hint = settings.suggestion(key, (*_FILE_KEYS, "tools"))
-            raise SettingError(f"{shown}: unknown key `{key}` in [tool.lastgood]{hint}")
+            if key == "tool" and not _keys(shown):
+                raise SettingError(f"{shown}: its keys stand at the top level and its tools in [tools], not in [tool.lastgood]")
+            raise SettingError(f"{shown}: unknown key `{key}`{' in [tool.lastgood]' if _keys(shown) else ''}{hint}")
+
+
+def _tools_title(shown: str) -> str:
+    """What the table of tools is called in a file."""
+    return "[tool.lastgood.tools]" if _keys(shown) else "[tools]"
 
 
 def _keys(shown: str) -> "tuple[str, ...]":
@@ -254,21 +262,24 @@ def _take_tools(found: Configuration, table: object, shown: str) -> None:
     if not isinstance(table, dict):
         raise SettingError(f"{shown}: `tools` is no table")
     for tool, value in table.items():
-        where = f"[tool.lastgood.tools] of {shown}"
+        title = _tools_title(shown)
+        twin = next((other for other in table if other != tool and request.normalise(other) == request.normalise(tool)), None)
+        if twin is not None:
+            raise SettingError(f"{shown}: `{tool}` and `{twin}` in {title} are the same tool")
         if not paths.plain(tool.lower()):
-            raise SettingError(f"{shown}: `{tool}` in [tool.lastgood.tools] is no name of a tool")
-        entry = Entry(f"`{tool}` in {where}", (shown, (*_keys(shown), "tools", tool)))
+            raise SettingError(f"{shown}: `{tool}` in {title} is no name of a tool")
+        entry = Entry(f"`{tool}` in {title} of {shown}", (shown, (*_keys(shown), "tools", tool)))
         if isinstance(value, str):
             entry.version = _specifier(value, tool, shown)
         elif isinstance(value, dict):
             _take_entry(entry, value, tool, shown)
         else:
-            raise SettingError(f"{shown}: invalid `{tool}` in [tool.lastgood.tools]: expected a version specifier or a table")
+            raise SettingError(f"{shown}: invalid `{tool}` in {title}: expected a version specifier or a table")
         found.tools[tool] = entry
 
 
 def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) -> None:
-    title = f"`{tool}` in [tool.lastgood.tools]"
+    title = f"`{tool}` in {_tools_title(shown)}"
     for key, value in table.items():
         if key not in _ENTRY_KEYS:
             raise SettingError(f"{shown}: unknown key `{key}` of {title}{settings.suggestion(key, _ENTRY_KEYS)}")
@@ -276,6 +287,10 @@ def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) ->
             raise SettingError(f"{shown}: invalid `{key}` of {title}: expected text")
         if key in _ENTRY_LISTS and not (isinstance(value, list) and all(isinstance(word, str) for word in value)):
             raise SettingError(f"{shown}: invalid `{key}` of {title}: expected a list of words")
+        if not value and key in ("from", *_ENTRY_LISTS):
+            raise SettingError(f"{shown}: `{key}` of {title} is empty; leave it out")
+        if key in ("with", "extras"):
+            _refuse_non_packages(key, value, title, shown)
         if key in _FILE_KEYS:
             entry.values[key] = _setting_text(key, value, shown)
     entry.version = _specifier(table.get("version", "*"), tool, shown)
@@ -286,9 +301,22 @@ def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) ->
     entry.check = list(table.get("check", []))
     if entry.package:
         try:
-            request.target(entry.package)
+            if request.target(entry.package).latest and entry.version:
+                raise SettingError(f"{shown}: {title} has a `version`, and `from` asks for the latest")
         except request.Handover as refusal:
             raise SettingError(f"{shown}: invalid `from` of {title}: {refusal.reason}") from refusal
+
+
+def _refuse_non_packages(key: str, words: "list[str]", title: str, shown: str) -> None:
+    """Raise SettingError where `with` names something that is neither a package nor a place, or `extras` what no extra is called."""
+    for word in words:
+        try:
+            good = request.target(word.strip()).name or key == "with"
+        except request.Handover:
+            good = key == "with" and any(sign in word for sign in "/\\")
+        if not good:
+            expected = "an extra" if key == "extras" else "a package"
+            raise SettingError(f"{shown}: `{word}` in `{key}` of {title} is not the name of {expected}")
 
 
 def _specifier(text: str, tool: str, shown: str) -> str:
@@ -301,7 +329,7 @@ def _specifier(text: str, tool: str, shown: str) -> str:
     except InvalidSpecifier as error:
         hint = f"; did you mean `=={text.strip()}`?" if text.strip()[:1].isdigit() else ""
         raise SettingError(
-            f"{shown}: `{tool}` in [tool.lastgood.tools] is `{text}`, which is no version specifier like `>=1.2,<2`{hint}"
+            f"{shown}: `{tool}` in {_tools_title(shown)} is `{text}`, which is no version specifier like `>=1.2,<2`{hint}"
         ) from error
     return text.strip()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lastgood.refresh import Job, Outcome
     from lastgood.scene import Scene
 
+_WARMABLE = ("--from", "--with", "--python")  # the options of uvx that `lastgood warm` knows, too
 _POLL = 0.05
 _SILENT = 1.0  # seconds of waiting that need no explanation
 _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
@@ -356,7 +357,7 @@ class _Run:
 
     def _nothing_cached(self, outcome: "Outcome") -> int:
         messages.write_all(2, outcome.words)
-        advice = f"run `lastgood warm {self.request.source}` when the index can be reached"
+        advice = f"run `{self._warm_command()}` when the index can be reached"
         hint = f"no good `{self.request.tool}` is kept and the mode is `strict-cache`; {advice}"
         messages.say("hint", hint, self.scene.loud)
         return outcome.status
@@ -373,11 +374,22 @@ class _Run:
             messages.say("hint", hint, self.scene.loud)
             return outcome.status
         messages.say("error", f"{reason} and no good `{self.request.tool}` is kept for this request", self.scene.loud)
-        hint = f"run `lastgood warm {self.request.source}` while the index is up, or `lastgood status` to see what is kept"
+        hint = f"run `{self._warm_command()}` while the index is up, or `lastgood status` to see what is kept"
         messages.say("hint", hint, self.scene.loud)
         return outcome.status
 
+    def _warm_command(self) -> str:
+        """What would keep exactly this, as a shell takes it."""
+        import shlex
+
+        words = self.scene.words
+        given = [f"{name}={value}" for name, value, _ in words.options if name in _WARMABLE]
+        own = [word for word in given if word not in self.request.extra]
+        return shlex.join(["lastgood", "warm", *own, words.plain[words.cut].strip()])
+
     def _why_not(self, mode: str) -> str:
+        if mode == "strict-latest" and not self.scene.words.fresh:
+            return f"the mode is `strict-latest` ({self.request.configuration.where('mode')}): run with `--prefer-offline`"
         if mode == "strict-latest":
             return "the mode is `strict-latest`: run without `--refresh`, or with `--prefer-offline`"
         return "it is older than `stale-max`: raise it, or run with `--offline`"

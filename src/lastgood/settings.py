@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MODES = ("prefer-latest", "prefer-cache", "strict-latest", "strict-cache")
 CLASSES = ("unreachable", "server-error", "not-an-index", "auth", "not-found")
+_DATE = len("2026-11-21")
 DEFAULT_FALLBACK = ("unreachable", "server-error", "not-an-index")
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -92,6 +93,16 @@ def duration(text: str, where: str) -> float:
     if not digits.replace(".", "", 1).isdecimal() or not digits.isascii():
         raise SettingError(f"invalid {where} `{text}`: expected seconds or a duration like `10m`")
     return float(digits) * unit
+
+
+def check_cooldown(text: str, where: str) -> None:
+    """Raise SettingError where `text` is nothing that uv's `exclude-newer` takes: `7d`, `1 week`, `P7D`, a date or a time."""
+    word = text.strip().lower()
+    digits = word.lstrip("0123456789")
+    is_span = digits != word and digits.strip()[:1] in tuple("smhdw")
+    is_date = len(word) >= _DATE and word[4:5] == word[7:8] == "-" and (word[:4] + word[5:7] + word[8:10]).isdigit()
+    if text and not (is_span or is_date or word.startswith("p")):
+        raise SettingError(f"invalid {where} `{text}`: expected a duration like `7d`, or a date")
 
 
 def mode(text: str, where: str) -> str:

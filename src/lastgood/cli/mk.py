@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _UNNAMEABLE = "$#%*?[~:;\\"  # what make reads as something else than a part of a name
 
 ABOUT = """\
-  include $(or $(shell lastgood mk),$(error lastgood: missing, or see above))
+  include $(or $(shell lastgood mk),$(error lastgood is missing, or see above))
 
   lint: ; $(RUFF) check ."""
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import sys
 import time
 
@@ -57,7 +58,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
 def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str) -> None:
     if not found["tools"]:
         what = f"no good `{given.tool}` is kept" if given.tool else "nothing is kept yet"
-        sys.stdout.write(f"{what} in {home}; run `lastgood warm {given.tool or 'TOOL'}` while the index is up\n")
+        sys.stdout.write(f"{what} in {home}; run `lastgood warm {shlex.quote(given.tool or 'TOOL')}` while the index is up\n")
     elif given.markdown:
         sys.stdout.write(_markdown(found["tools"]))
     else:
