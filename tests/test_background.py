@@ -314,3 +314,34 @@ def test_a_slow_check_is_nobodys_outage(demo: Index, sandbox: Sandbox) -> None:
     gate.touch()
     sandbox.wait_quiet()
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
+@pytest.mark.parametrize("verb", ["rollback", "hold"])
+def test_a_person_need_not_wait_for_a_refresh(demo: Index, sandbox: Sandbox, verb: str) -> None:
+    """While a refresh behind waits for a silent index, `rollback` and `hold` are instant, and what it then brings respects them."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    grow_old(sandbox, HOUR)
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+    sandbox.wait_quiet()
+    grow_old(sandbox, HOUR)
+    if verb == "hold":
+        demo.publish(demo_tool("3.0"))
+    demo.fault("hang-before-headers", on="page")
+    demo.clear_requests()
+    assert sandbox.lastgood("run", "--patience", "0.5", "demo-tool", "--version").out == "demo-tool 2.0\n"
+    demo.wait_for_requests(1, "page")
+    assert locks.is_held(records.lock_of(str(sandbox.home), only_record(sandbox).id))
+    done = sandbox.lastgood(verb, "demo-tool")
+    assert done.status == 0, done
+    assert locks.is_held(records.lock_of(str(sandbox.home), only_record(sandbox).id))
+    demo.heal()
+    sandbox.wait_quiet()
+    record = only_record(sandbox)
+    current = record.generation()
+    assert current is not None
+    assert (current.version, record.held, record.last["outcome"]) == (
+        ("1.0", False, "unchanged") if verb == "rollback" else ("2.0", True, "unchanged")
+    )
+    wanted = "1.0" if verb == "rollback" else "2.0"
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), wanted)

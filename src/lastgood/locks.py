@@ -8,11 +8,13 @@ has no one to wait for. Both lock the same file with the same call, so they excl
 import errno
 import fcntl
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
+_MOMENT = 0.005
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
@@ -69,6 +71,18 @@ def _flock(descriptor: int, path: str) -> Claim:
             raise Busy(path) from error
         raise LockTrouble(f"`{path}` cannot be locked: {error.strerror}") from error
     return Claim(descriptor)
+
+
+def brief(path: str, seconds: float = 5.0) -> Claim:
+    """Take a lock that nobody holds for more than moments. Raises Busy after `seconds`, LockTrouble as `claim` does."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return claim(path)
+        except Busy:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_MOMENT)
 
 
 class hold:  # noqa: N801 (used as a verb: `with hold(path, timeout)`)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from lastgood.refresh import Outcome
     from lastgood.scene import Scene
 
-_LOCK_SECONDS = 5.0
-_LONGER = 60.0  # a refresh behind a tool may be under way: whoever warms would rather wait for it than hear of it
+_LEASE_SECONDS = 60.0  # a refresh behind a tool may be under way: whoever warms would rather wait for it than hear of it
 
 
 class Nothing(LastgoodError):  # noqa: N818 (what was found)
@@ -72,7 +71,7 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
 
     Atomic and without network. Raises Nothing where no earlier generation is kept, LastgoodError where the record is locked.
     """
-    with locked(home, record.id):
+    with records.exclusive(home, record.id):
         fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
         if fresh is None or fresh.generation() is None:
             raise Nothing(f"no good `{record.tool}` is kept")
@@ -91,7 +90,7 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
 
 def hold(home: str, record: "Record", *, held: bool) -> "Generation":
     """Keep refreshes from replacing what runs, or let them again; what runs. Raises as `roll_back` does."""
-    with locked(home, record.id):
+    with records.exclusive(home, record.id):
         fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
         current = fresh.generation() if fresh is not None else None
         if fresh is None or current is None:
@@ -115,13 +114,15 @@ def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Gen
 
 
 @contextlib.contextmanager
-def locked(home: str, identity: str, seconds: float = _LOCK_SECONDS) -> "Iterator[None]":
-    """Hold the lock of a record for a change to it. Raises LastgoodError where that cannot be had within `seconds`."""
+def leased(home: str, identity: str) -> "Iterator[None]":
+    """Hold the lease of a record for a refresh. Raises LastgoodError where another refresh does not end within a minute."""
     try:
-        with locks.hold(records.lock_of(home, identity), seconds):
+        with locks.hold(records.lock_of(home, identity), _LEASE_SECONDS):
             yield
     except locks.Busy as error:
-        raise LastgoodError(f"a refresh of `{identity}` is under way; try again when it has ended") from error
+        raise LastgoodError(
+            f"another refresh of `{records.slug_of(identity)}` is under way", "try again when it has ended"
+        ) from error
     except locks.LockTrouble as error:
         raise LastgoodError(str(error)) from error
 
@@ -136,7 +137,7 @@ def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tupl
     scene = scenes.look(words, environ)
     made = identity.identify(scene)
     open_home(scene.home)
-    with locked(scene.home, made.id, _LONGER):
+    with leased(scene.home, made.id):
         job = refresh.Job(scene, made)
         job.shown, job.heard = shown, True
         outcome = refresh.refresh(job)
@@ -152,7 +153,7 @@ def write_card(words: "list[str]", environ: "dict[str, str]") -> None:
 
     scene = scenes.look(words, environ)
     made = identity.identify(scene)
-    with locked(scene.home, made.id, _LONGER):
+    with leased(scene.home, made.id):
         job = refresh.Job(scene, made)
         job.look_up()
         refresh.write_card(job)

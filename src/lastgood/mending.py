@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def rebuild_record(home: str, name: str) -> str:
     """Set a damaged record aside and make it anew from what is kept; also one that is gone."""
-    with manage.locked(home, name):
+    with manage.leased(home, name), records.exclusive(home, name):
         found, aside = records.recover(home, name, records.slug_of(name))
         if not aside and os.path.exists(records.file_of(home, name)):
             return "nothing: another process has written it meanwhile"
@@ -72,10 +72,10 @@ def rebuild(home: str, mine: "dict[str, str]", record: "Record", bad: "Generatio
             raise LastgoodError(f"`{record.tool}` cannot be asked for again ({refusal.reason})") from refusal
         if record.id.rpartition("-")[0] != made.family:
             raise LastgoodError(f"`{record.tool}` was kept for other settings than those here; `lastgood warm` it where it is used")
-        with manage.locked(home, made.id):
+        with manage.leased(home, made.id):
             done = _refreshed(home, refresh.Job(scene, made), bad)
         if made.id != record.id:  # on another interpreter, since that of the record is gone
-            with manage.locked(home, record.id):
+            with manage.leased(home, record.id), records.exclusive(home, record.id):
                 _forget(home, record.id, bad)
         return done
 
@@ -97,8 +97,9 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
     if not outcome.good or job.record is None:
         raise LastgoodError(f"it could not be built again ({outcome.reason})")
     if mine is not None:
-        job.record.generations = [one for one in job.record.generations if one.id != mine.id]
-        records.save(home, job.record)
+        with records.exclusive(home, job.record.id):
+            job.record.generations = [one for one in job.record.generations if one.id != mine.id]
+            records.save(home, job.record)
         refresh.write_card(job)
     if outcome.kind == refresh.NEW:
         generations.compile_all(f"{home}/generations/{job.record.current}")
@@ -126,7 +127,7 @@ def remove_card(path: str) -> str:
 
 def rewrite_card(home: str, path: str, identity_: str) -> str:
     """Derive a card anew from its record, or remove it where that keeps nothing for it."""
-    with manage.locked(home, identity_):
+    with manage.leased(home, identity_):
         record = records.load(home, identity_)
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             card = cards.read(file.read())

@@ -21,6 +21,7 @@ import tempfile
 from typing import TypedDict, overload
 
 import nox
+from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 
 from lastgood import callsites, settings
 
@@ -108,7 +109,7 @@ def run(
 ) -> str | bool | None:
     """Run `tool` in a session; what `Session.run` returns, and CommandFailed where it would raise that.
 
-    version   "0.17.5", "2.4.*", ">=0.17,<0.18" or "latest": of `from_` where that is given, else of the tool
+    version   "0.17.5", "2.4.*", ">=0.17,<0.18" or "latest": of `from_` where that is given, else of the tool; always text
     with_     packages that are wanted beside the tool
     python    the Python that the tool runs on (the session's own has no say in it)
     from_     the package that provides the tool, where the names differ
@@ -173,13 +174,28 @@ def _versioned(session: nox.Session, tool: str, package: str, version: str | Non
     """`package` in that version, as uvx reads it. Ends the session, in one line, where nothing can be meant."""
     if not isinstance(tool, str) or not tool.strip() or tool.startswith("-"):
         session.error(f'lastgood: `{tool}` names no tool; expected `run(session, "ruff", "check", …)`')
-    if not version:
+    if version is None:
         return package
     if not _VERSION_SIGNS.isdisjoint(package):
         session.error(f"lastgood: `{package}` says where it comes from or in which version; `version={version}` cannot be added")
-    if version == "latest":
-        return f"{package}@latest"
-    return f"{package}=={version}" if version[0].isdigit() else package + version
+    try:
+        return package + _specifier(version)
+    except (InvalidSpecifier, TypeError):
+        expected = 'text: a version (`"0.17.5"`, `"2.4.*"`), a specifier (`">=0.17,<0.18"`) or `"latest"`'
+        session.error(f"lastgood: invalid `version={version!r}` of `{package}`: expected {expected}")
+
+
+def _specifier(version: object) -> str:
+    """What stands behind a package for that version of it. Raises TypeError and InvalidSpecifier where it is none."""
+    if not isinstance(version, str):
+        raise TypeError
+    text = version.strip()
+    if text == "latest":
+        return "@latest"
+    if text[:1].isalnum():
+        return str(Specifier(f"=={text}"))
+    SpecifierSet(text)
+    return text
 
 
 def _uv_as_outside(session: nox.Session, *, outer: bool) -> "dict[str, str | None]":

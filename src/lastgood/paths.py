@@ -1,7 +1,7 @@
 """Where the state lives, and whether it may be trusted. Names only: no file is written here.
 
 cards/<name>               launch cards, derived from the records
-records/<id>.json          the records; each written under records/<id>.lock
+records/<id>.json          the records; <id>.lock is the lease of a refresh, <id>.write is held while the file is changed
 generations/<id>/          retained environments; .staging-* while one is made, .trash-* while one is removed
 hosts/<host>               breaker state of one host and port
 notices/<id>               a line that the next run has still to say

@@ -308,7 +308,7 @@ def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) ->
 
 
 def _refuse_non_packages(key: str, words: "list[str]", title: str, shown: str) -> None:
-    """Raise SettingError where `with` names something that is neither a package nor a place, or `extras` what no extra is called."""
+    """Raise SettingError where `with` names what is neither a package nor a place, or `extras` what no extra is called."""
     for word in words:
         try:
             good = request.target(word.strip()).name or key == "with"

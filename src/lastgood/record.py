@@ -7,8 +7,8 @@ manifests that every generation carries; one of a newer format is left alone.
 import os
 import time
 
-from lastgood import generations, paths
-from lastgood.errors import Damage
+from lastgood import generations, locks, paths
+from lastgood.errors import Damage, LastgoodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,8 +156,22 @@ def file_of(home: str, identity: str) -> str:
 
 
 def lock_of(home: str, identity: str) -> str:
-    """The lock file of the record called `identity`."""
+    """The lock file of the record called `identity`: the lease of whoever refreshes it."""
     return f"{home}/records/{identity}.lock"
+
+
+def exclusive(home: str, identity: str) -> "locks.Claim":
+    """Hold the record's file for a change: read, change, save. Raises LastgoodError where another process does not let go.
+
+    Not the lease of a refresh (`lock_of`), which lasts as long as the index does not answer: a person who rolls back meanwhile
+    must not wait for it. What the refresh then writes takes over what was changed (compare-and-swap).
+    """
+    try:
+        return locks.brief(f"{home}/records/{identity}.write")
+    except locks.Busy as error:
+        raise LastgoodError(f"another process is changing the record of `{slug_of(identity)}`", "try again") from error
+    except locks.LockTrouble as error:
+        raise LastgoodError(str(error)) from error
 
 
 def slug_of(identity: str) -> str:

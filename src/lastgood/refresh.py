@@ -8,7 +8,7 @@ import time
 
 from lastgood import breaker, generations, launch, locks, messages, outage, paths, stopping, surroundings, uv
 from lastgood import card as cards
-from lastgood.errors import LastgoodError
+from lastgood.errors import Damage, LastgoodError
 from lastgood.request import without_credentials
 
 TYPE_CHECKING = False
@@ -299,7 +299,7 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
     if not job.offline:  # what uv's cache lacks is no answer of the index: whoever waits for the lock must not take it for one
         try:
             write_record(job, outcome, None)
-        except OSError:
+        except (OSError, LastgoodError):
             return outcome  # a home that cannot be written changes nothing about what uv said
     return outcome
 
@@ -443,8 +443,11 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
         job.record = records.Record(job.request.id, job.request.fields, job.request.tool)
     record, now = job.record, time.time()
     before = record.generation()
-    _remember(job, record, outcome, kept, now)
-    records.save(job.home, record)
+    with records.exclusive(job.home, record.id):
+        if _changed_meanwhile(job, record) and outcome.kind == NEW and kept is not None and _is_kept_back(job, record, kept):
+            outcome.kind = UNCHANGED
+        _remember(job, record, outcome, kept, now)
+        records.save(job.home, record)
     notice = _notice(job, record, outcome, kept)
     if notice:
         records.write(f"{job.home}/notices/{record.id}", notice)
@@ -467,6 +470,27 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
     if outcome.kind in (NEW, UNCHANGED, REFUSED) and not job.offline:
         for ended in breaker.close(job.home, [*record.hosts, *job.request.hosts, record.id]):
             history.note(job.home, "recovered", host=ended.host, since=ended.since, reason=ended.reason)
+
+
+def _changed_meanwhile(job: Job, record: "Record") -> bool:
+    """Take over what people changed since the record was read (compare-and-swap); whether they did."""
+    from lastgood import record as records
+
+    try:
+        theirs = records.load(job.home, record.id)
+    except (Damage, records.NewerFormat, OSError):
+        return False  # nothing that could be taken over
+    if theirs is None:
+        return False
+    current = theirs.current if record.generation(theirs.current) is not None else record.current
+    before = (record.held, record.current, record.refused)
+    record.held, record.current, record.refused = theirs.held, current, theirs.refused
+    return before != (record.held, record.current, record.refused)
+
+
+def _is_kept_back(job: Job, record: "Record", kept: "Generation") -> bool:
+    """Whether what was built may not replace what runs, by what people have said meanwhile."""
+    return record.held or record.refuses(kept.digest, kept.version, "\t".join(job.request.check)) is not None
 
 
 def _changes(before: "Generation | None", after: "Generation | None") -> "list[str]":

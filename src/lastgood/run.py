@@ -160,10 +160,10 @@ class _Run:
         if self.record is None or os.path.exists(records.file_of(self.scene.home, self.record.id)):
             return
         try:
-            with locks.claim(records.lock_of(self.scene.home, self.record.id)):
+            with records.exclusive(self.scene.home, self.record.id):
                 records.save(self.scene.home, self.record)
-        except (locks.Busy, locks.LockTrouble, OSError):
-            return  # whoever holds the lock writes it; a home that cannot be written stays as it is
+        except (LastgoodError, OSError):
+            return  # whoever holds it writes it; a home that cannot be written stays as it is
 
     def _job(self) -> "Job":
         job = refresh.Job(self.scene, self.request)

@@ -14,12 +14,15 @@ In every environment a command may call `lastgood` without `allowlist_externals`
 
 import glob
 import os
+import re
 import shlex
 import shutil
 import stat
 import sys
 from pathlib import Path
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
 from tox.execute.local_sub_process import LocalSubProcessExecutor
 from tox.execute.request import StdinSource
 from tox.plugin import impl
@@ -55,6 +58,10 @@ PASSED = (
 """What lastgood and uv read beside what tox passes on its own: without these a tool would be another request than in a shell."""
 _PASSED_WITHOUT_PYTHON = ("CONDA_DEFAULT_ENV", "CONDA_PREFIX", "PYENV_ROOT", "PYENV_VERSION")
 """What decides which Python uvx picks; an environment with a Python of its own must not see it."""
+_WITHIN = re.compile(r"\s*(\[|@|[<>=!~]+)\s*|\s+(?=\])")
+"""The blanks that a requirement may have within."""
+_BETWEEN = re.compile(r"\s+|,(?![<>=!~]|[^\[]*\])")
+"""What separates requirements: blanks, and commas that separate neither specifiers nor extras."""
 _NAME = "lastgood"
 
 
@@ -74,7 +81,7 @@ class LastgoodEnv(RunToxEnv):
             of_type=list[str],
             default=[],
             desc="the tools that commands may call bare, each with a version where one is wanted (ruff>=0.17)",
-            post_process=_joined,
+            post_process=_requirements,
         )
 
     @property
@@ -97,10 +104,10 @@ class LastgoodEnv(RunToxEnv):
         """What a command may call: {command: what `lastgood run` gets}. Raises Fail naming file, environment and key."""
         found: dict[str, str] = {}
         for source in self.conf["tools"]:
-            try:
-                command = request.target(source).command
-            except request.Handover as refusal:
-                raise Fail(f"{self.where}: invalid `tools`: {refusal.reason}; expected words like `ruff>=0.17`") from refusal
+            doubt = _doubt(source)
+            if doubt:
+                raise Fail(f"{self.where}: invalid `tools`: {doubt}; expected words like `ruff>=0.17`")
+            command = request.target(source).command
             if not command:
                 raise Fail(f"{self.where}: invalid `tools`: `{source}` does not say its command; expected `name @ {source}`")
             if command in found:
@@ -172,16 +179,25 @@ class _NoInstaller(Installer["ToxEnv"]):
         raise AssertionError(f"nothing is installed into {self._env.conf.name}: {section} {of_type} {arguments}")
 
 
-def _joined(words: list[str]) -> list[str]:
-    """Specifiers and extras put back together that the commas of a one-line ini value took apart; blanks left out."""
-    joined: list[str] = []
-    for word in words:
-        text = "".join(word.split())
-        if joined and (text.startswith(("<", ">", "=", "!", "~")) or joined[-1].count("[") > joined[-1].count("]")):
-            joined[-1] += f",{text}"
-        elif text:
-            joined.append(text)
-    return joined
+def _requirements(words: list[str]) -> list[str]:
+    """Each requirement as one word: tox takes a one-line ini value apart at every comma, and nothing at blanks."""
+    text = re.sub(r"\s*,[\s,]*", ",", ",".join(words))
+    return [word for word in _BETWEEN.split(_WITHIN.sub(r"\1", text)) if word]
+
+
+def _doubt(word: str) -> str:
+    """Why a word cannot name a tool; "" where it can."""
+    try:
+        SpecifierSet(request.target(word).specifier)
+    except request.Handover as refusal:
+        return refusal.reason if word in refusal.reason else f"`{word}`: {refusal.reason}"
+    except InvalidSpecifier:
+        return f"`{word}` is no requirement"
+    try:
+        Version(word)
+    except InvalidVersion:
+        return ""
+    return f"`{word}` is a version and no tool"
 
 
 @impl

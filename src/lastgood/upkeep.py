@@ -7,7 +7,7 @@ import time
 
 from lastgood import behind, generations, locks, paths
 from lastgood import record as records
-from lastgood.errors import Damage
+from lastgood.errors import Damage, LastgoodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,12 +125,12 @@ def _trim(home: str, keep: "int | None", older_than: "float | None", done: Colle
             found = records.load(home, identity)
             if found is None or not surplus(found, keep, older_than, time.time()):
                 continue
-            with locks.claim(records.lock_of(home, identity)):
+            with locks.claim(records.lock_of(home, identity)), records.exclusive(home, identity):
                 record = records.load(home, identity)
                 if record is not None:
                     for one in surplus(record, keep, older_than, time.time()):
                         _drop(home, record, one.id, done, dry_run=dry_run)
-        except (Damage, records.NewerFormat, OSError, locks.Busy, locks.LockTrouble):
+        except (Damage, records.NewerFormat, OSError, locks.Busy, locks.LockTrouble, LastgoodError):
             continue  # a refresh is under way, or nobody can say what it keeps: the next collection looks again
 
 

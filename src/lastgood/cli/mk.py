@@ -1,4 +1,4 @@
-"""`lastgood mk`: a makefile with one variable per tool of the table; prints its name, for `include $(shell lastgood mk)`."""
+"""`lastgood mk`: a makefile with one variable per tool of the table; prints its name, for `include`."""
 
 import os
 import sys

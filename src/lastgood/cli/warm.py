@@ -311,4 +311,3 @@ def _rung(use: "Use", environ: "dict[str, str]") -> "Rung":
             return rehearsal.Rung(use.kept.tool, rehearsal.NOTHING, f"it is kept, but {refusal}")
     with contextlib.chdir(use.place):
         return rehearsal.rung(use.words, environ, use.beside, own=not use.hook)
-
