@@ -1,6 +1,15 @@
-"""`nox` alone runs what CI runs. The tools run through lastgood itself, from the environment that nox runs in."""
+"""`nox` alone runs what CI runs. ruff and mypy run through lastgood itself, the one that is installed beside nox.
+
+A nox of its own has none: `make lint` makes `.venv`, and `.venv/bin/nox` has it.
+"""
+
+import os
 
 import nox
+
+from lastgood.nox import run
+
+EVERYTHING = ".[dev,nox,tox]"
 
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
@@ -9,24 +18,24 @@ nox.needs_version = ">=2025.2.9"
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff (through lastgood) and the layers."""
+    """ruff and the layers."""
     session.install("-e", ".", "import-linter")
-    session.run("lastgood", "run", "ruff", "check", ".", *session.posargs)
-    session.run("lastgood", "run", "ruff", "format", "--check", ".")
+    run(session, "ruff", "check", ".", *session.posargs)
+    run(session, "ruff", "format", "--check", ".")
     session.run("lint-imports")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types, strictly."""
-    session.install("-e", ".[dev,nox,tox]")
-    session.run("mypy", *session.posargs)
+    """Check types, strictly: mypy has an environment of its own, and finds the packages in the session's."""
+    session.install("-e", EVERYTHING)
+    run(session, "mypy", f"--python-executable={os.path.join(session.bin, 'python')}", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests against the uv that comes with the environment."""
-    session.install("-e", ".[dev,nox,tox]")
+    session.install("-e", EVERYTHING)
     session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
 
 
@@ -47,5 +56,5 @@ def hooks(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Check that every command and link of the documentation works."""
-    session.install("-e", ".[dev]")
-    session.run("python", "-m", "pytest", "tests/test_docs.py", *session.posargs)
+    session.install("-e", EVERYTHING)
+    session.run("python", "-m", "pytest", "tests/test_docs.py", "tests/test_call_sites.py", *session.posargs)

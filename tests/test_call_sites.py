@@ -136,25 +136,37 @@ def test_a_runner(online_sandbox: Sandbox, name: str) -> None:
 # --- cron and systemd -----------------------------------------------------------------------------------------------
 
 
+def cron(project: Sandbox, line: str) -> Result:
+    """Run what a line runs, with the short environment that cron gives it."""
+    found = re.fullmatch(r"(\S+ +){5}(.*)", line)
+    assert found is not None
+    assert "%" not in line  # a newline to cron
+    short = os.pathsep.join(map(str, dict.fromkeys([*posix_directories(), system_python().parent])))
+    return project.run(["sh", "-c", found[2]], env={"PATH": short, "SHELL": "sh", "LANG": None}, cwd=project.user_home)
+
+
 def test_cron(project: Sandbox) -> None:
     """With cron's short environment the first line fetches; the second works with the index off, and no line of ours makes mail."""
-    lines = [re.fullmatch(r"(\S+ +){5}(.*)", line) for line in BLOCKS["cron"][0].splitlines()]
-    fetch, use = [found[2] for found in lines if found is not None]
-    assert "%" not in fetch + use  # a newline to cron
-    short = os.pathsep.join(map(str, dict.fromkeys([*posix_directories(), system_python().parent])))
-
-    def cron(line: str) -> Result:
-        return project.run(["sh", "-c", line], env={"PATH": short, "SHELL": "sh", "LANG": None}, cwd=project.user_home)
-
-    told = cron(fetch)
+    fetch, use = BLOCKS["cron"][0].splitlines()
+    told = cron(project, fetch)
     assert (told.status, told.out, own_lines(told), len(all_records(project))) == (0, "", [], 1), told
     an_hour_later_it_is_down(project)
-    told = cron(use)
+    told = cron(project, use)
     assert (told.status, told.out, told.err) == (0, f"{PASSED}\n", "")
 
 
+def test_cron_in_the_readme(project: Sandbox) -> None:
+    """The lines of the README find lastgood on cron's short PATH, too, and the second works with the index off."""
+    fetch, use = re.findall(r"^[\d*].* cd ~/project .*$", README.read_text("utf-8"), re.MULTILINE)
+    told = cron(project, fetch)
+    assert (told.status, told.out, len(all_records(project))) == (0, "", 1), told
+    an_hour_later_it_is_down(project)
+    told = cron(project, use)
+    assert (told.status, told.out, len(own_lines(told))) == (0, f"{PASSED}\n", 1), told
+
+
 def test_the_systemd_timer(project: Sandbox) -> None:
-    """The units are valid, the timer starts the service of its name, and the service's command fetches."""
+    """The units are valid, the timer starts the service of its name, and the service fails only where nothing good is kept."""
     units = dict(re.findall(r"`~/\.config/systemd/user/([\w.-]+)`.*?```ini\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
     assert list(units) == ["lastgood-warm.service", "lastgood-warm.timer"]
     assert list(units.values()) == BLOCKS["A systemd timer"]
@@ -176,7 +188,10 @@ def test_the_systemd_timer(project: Sandbox) -> None:
     assert (told.status, told.out, [record.tool for record in all_records(project)]) == (0, "", ["ruff"]), told
     an_hour_later_it_is_down(project)
     told = project.run(words, cwd=directory)
-    assert (told.status, bool(own_lines(told)), len(all_records(project))) == (0, True, 1), told
+    assert (told.status, len(own_lines(told)), len(all_records(project))) == (0, 1, 1), told
+    assert "fails only where nothing good is kept" in " ".join(PAGE.split())
+    shutil.rmtree(project.home)
+    assert project.run(words, cwd=directory).status == 1
 
 
 def _verify(sandbox: Sandbox, units: list[str], calendar: str) -> None:

@@ -364,7 +364,7 @@ def test_how_a_mirror_is_recognised(tmp_path: Path, address: str, used: str, *, 
     path.parent.mkdir()
     repository = {"repo": address.format(place=tmp_path), "hooks": [{"id": "codespell"}, {"id": used}]}
     path.write_text(yaml.safe_dump({"repos": [repository]}), "utf-8")
-    assert [call.words[0] for call in hookfile.calls(str(path))][:1] == ["codespell"] * known
+    assert (["codespell"] in [call.words for call in hookfile.calls(str(path))]) == known
 
 
 def test_local_hooks_are_no_mirror(tmp_path: Path) -> None:
@@ -623,3 +623,19 @@ def _behind(sandbox: Sandbox, **variables: str) -> None:
 def _columns(text: str) -> list[list[str]]:
     """The first two columns of a table whose columns are two blanks apart."""
     return [[cell.strip() for cell in line.split("  ") if cell.strip()][:2] for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "entry", "request_"),
+    [
+        ("--from commitizen cz", 'cz = "==4.1.*"', "commitizen==4.1.*"),
+        ("--from shfmt-py shfmt", 'shfmt = "<4"', "shfmt-py<4"),
+        ("--from a-fork cz", 'cz = "==4.1.*"', "a-fork"),  # no hook takes it from there
+        ("--from commitizen cz", 'cz = {from = "a-fork", version = "==4.1.*"}', "commitizen"),
+    ],
+)
+def test_an_entry_under_the_command_of_a_hook(sandbox: Sandbox, words: str, entry: str, request_: str) -> None:
+    """Users know a hook's tool by its command: an entry of that name counts where the hook takes it from another package."""
+    (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{entry}\n", "utf-8")
+    assert sandbox.lastgood("why", *words.split()).out.splitlines()[0].split()[1] == request_
+

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sysconfig
 from pathlib import Path
 
 import pytest
 
+from tests.support.documents import ROOT
 from tests.support.kept import all_records, own_lines
 from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
 from tests.support.wheels import demo_tool
@@ -137,6 +139,14 @@ def test_without_lastgood(project: Sandbox) -> None:
     told = project.run(["make", "-s", "lint"])
     assert (told.status, told.out) == (2, "")
     assert told.err.splitlines()[-1] == f"Makefile:1: *** {MISSING}.  Stop."
+
+
+def test_no_document_shows_a_line_that_says_less(project: Sandbox) -> None:
+    """Wherever a user may copy the include from, it is the one that stops make without lastgood."""
+    texts = [(ROOT / name).read_text("utf-8") for name in ("README.md", "CHANGELOG.md", "docs/call-sites.md")]
+    texts.append(project.lastgood("mk", "--help").out)
+    shown = [re.findall(r"include \$\([^`\n]*\)", text) for text in texts]
+    assert shown == [[INCLUDE.rstrip()]] * len(texts)
 
 
 @pytest.mark.parametrize(

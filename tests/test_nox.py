@@ -6,11 +6,14 @@ once so that it refuses, once so that it accepts and stays silent.
 
 from __future__ import annotations
 
+import json
 import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
 
+from tests.support.documents import ROOT
 from tests.support.kept import all_records, grow_old, keep, only_record
 from tests.support.wheels import demo_dep, demo_tool
 
@@ -167,6 +170,9 @@ def test_the_keywords_for_uvx(index: Index, sandbox: Sandbox) -> None:
     calls = [
         "'demo-tool', '--version'",
         "'demo-tool', '--version', version='2.0'",
+        "'demo-tool', '--version', version='v2.0'",
+        "'demo-tool', '--version', version=' ~=1.0, !=1.1 '",
+        "'demo-tool', '--version', version='latest'",
         "'demo-tool', '--version', version='==1.*,<1.1', with_='demo-dep'",
         "'other', '--version', from_='other-dist', version='1.*', with_=['demo-dep'], python='3'",
     ]
@@ -174,7 +180,8 @@ def test_the_keywords_for_uvx(index: Index, sandbox: Sandbox) -> None:
     noxfile(sandbox, f"@nox.session\ndef only(session):\n{body}\n")
     result = nox(sandbox)
     said = [line for line in logged(result) if line.startswith(("demo-tool ", "other"))]
-    assert (result.status, said) == (0, ["demo-tool 1.1", "demo-tool 2.0", "demo-tool 1.0", "other-dist 1.1"]), result
+    versions = ["1.1", "2.0", "2.0", "1.0", "2.0", "1.0"]
+    assert (result.status, said) == (0, [f"demo-tool {one}" for one in versions] + ["other-dist 1.1"]), result
     with_dependency = [record for record in all_records(sandbox) if ["--with", "demo-dep"] in _lists(record.request["options"])]
     assert len(with_dependency) == 2
 
@@ -191,6 +198,13 @@ def _lists(pairs: Any) -> list[list[str]]:
         ("run(session, '--with=x', 'ruff')", "lastgood: `--with=x` names no tool; expected"),
         ("run(session, 'ruff@1.0', version='2')", "lastgood: `ruff@1.0` says where it comes from or in which version;"),
         ("run(session, 'ruff', mode='latest')", "lastgood: error: invalid --mode `latest`: expected"),
+        ("run(session, 'py', version='test')", "lastgood: invalid `version='test'` of `py`: expected text: a version ("),
+        ("run(session, 'other', version=0.17, from_='py')", "lastgood: invalid `version=0.17` of `py`: expected"),
+        ("run(session, 'py', version=False)", "lastgood: invalid `version=False` of `py`: expected"),
+        ("run(session, 'py', version='=1.0')", "lastgood: invalid `version='=1.0'` of `py`: expected"),
+        ("run(session, 'py', version='1.0,<2')", "lastgood: invalid `version='1.0,<2'` of `py`: expected"),
+        ("run(session, 'py', version='>=1,x')", "lastgood: invalid `version='>=1,x'` of `py`: expected"),
+        ("run(session, 'py', version='@1.0')", "lastgood: invalid `version='@1.0'` of `py`: expected"),
     ],
 )
 def test_what_cannot_be_meant_ends_the_session_in_one_line(sandbox: Sandbox, call: str, line: str) -> None:
@@ -199,6 +213,20 @@ def test_what_cannot_be_meant_ends_the_session_in_one_line(sandbox: Sandbox, cal
     result = nox(sandbox)
     assert (result.status, "Traceback" in result.err) == (1, False)
     assert line in result.out + result.err
+
+
+def test_the_sessions_of_this_repository(demo: Index, sandbox: Sandbox) -> None:
+    """Its noxfile keeps a tool for a session with `--install-only`, and runs it on what the session has installed."""
+    for name in ("mypy", "ruff"):
+        demo.publish(demo_tool("1.0", name=name, command=name))
+    (sandbox.work / "noxfile.py").write_text((ROOT / "noxfile.py").read_text("utf-8"), "utf-8")
+    listing = nox(sandbox, "--list")
+    assert {line.split()[1] for line in listing.out.splitlines() if line.startswith(("* ", "- "))} >= {"lint", "types", "docs"}
+    venv.create(sandbox.work / ".nox" / "types", symlinks=True)  # with `-R` nothing is installed into it
+    assert sandbox.lastgood("warm", "mypy").status == 0
+    result = nox(sandbox, "-R", "-s", "types", "--", "--dump")
+    python = str(sandbox.work / ".nox" / "types" / "bin" / "python")
+    assert (result.status, json.loads(result.out)["argv"]) == (0, [f"--python-executable={python}", "--dump"]), result
 
 
 # --- nox's switches -------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Literal
 
@@ -151,7 +152,7 @@ def test_a_hook_with_its_tool_beside_it(demo: Index, sandbox: Sandbox, suite: Ho
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_plugins_reach_the_tool(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
-    """What a user lists in `additional_dependencies`, as upstream's hook wants it, is beside the tool; warmed, it runs in an outage."""
+    """What a user lists in `additional_dependencies`, as upstream's hook wants it, is beside the tool, in an outage as well."""
     suite.offer(demo_dep("1.0"))
     demo.publish(demo_dep("1.0"))
     project = suite.project(sandbox, [{**DEMO, "additional_dependencies": ["demo-dep==1.0", "demo-tool"], "verbose": True}])
@@ -171,7 +172,8 @@ def test_eight_processes_with_their_tool_beside_them(demo: Index, sandbox: Sandb
     sandbox.env["LASTGOOD_PATIENCE"] = "1"
     project = suite.project(sandbox, [{**DEMO, "additional_dependencies": ["demo-tool==1.0"]}])
     project.prepare("pre-commit")
-    (lastgood,) = [path for path in suite.programs("lastgood", having="demo-tool") if "pre-commit" in path.parts]
+    found = [path for path in suite.programs("lastgood", having="demo-tool") if "pre-commit" in path.parts]
+    (lastgood,) = [path for path in found if not list(path.parents[1].glob("lib/*/site-packages/demo_dep-*"))]  # another test's
     switch_off(demo, "silent")
     said = run_eight(sandbox, lastgood, project.place)
     assert (sandbox.starts(), len(demo.requests("page"))) == (8, 1)
@@ -247,6 +249,27 @@ def test_would_everything_run(demo: Index, sandbox: Sandbox, suite: HookSuite, r
     assert after.status == 0, after
     for tool in ("codespell", "demo-tool"):
         assert any(line.split()[:3] == [tool, "kept", "1.0"] for line in after.out.splitlines()), after
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_hooks_of_this_repository(index: Index, sandbox: Sandbox, runner: Runner) -> None:
+    """In a clone whose `.venv` is made, and with nothing but git on PATH, each of its own hooks runs its tool and passes."""
+    index.publish(demo_tool("1.0", name="ruff", command="ruff"))
+    sandbox.env |= GIT_ENVIRONMENT
+    for name in (".pre-commit-config.yaml", ".gitignore", "pyproject.toml"):
+        shutil.copy(ROOT / name, sandbox.work)
+    (sandbox.work / "a.py").write_text("A = 1\n", "utf-8")
+    git(sandbox.work, "init", "--quiet")
+    git(sandbox.work, "add", "--all")
+    (sandbox.work / ".venv" / "bin").mkdir(parents=True)
+    for name in ("lastgood", runner):
+        (sandbox.work / ".venv" / "bin" / name).symlink_to(program(name))
+    for name in ("uv", "uvx"):
+        (sandbox.bin / name).unlink()
+    result = sandbox.run([f".venv/bin/{runner}", "run", "--all-files"])
+    assert (result.status, len(re.findall(r"\.Passed$", result.out, re.MULTILINE))) == (0, 2), result
+    started = [line.partition("[")[2] for line in sandbox.start_lines()]
+    assert started == [f"'{verb}', '--force-exclude', 'a.py']" for verb in ("check", "format")]
 
 
 def run_eight(sandbox: Sandbox, lastgood: Path, place: Path) -> list[str]:

@@ -139,8 +139,19 @@ def _entry(tools: "dict[str, Entry]", tool: str, package: str) -> "Entry | None"
         for name, entry in tools.items()
         if (request.target(entry.package).name if entry.package else request.normalise(name)) == package
     }
-    found = about.get(tool)
-    return found or next((entry for name, entry in about.items() if request.normalise(name) == package), None)
+    found = about.get(tool) or next((entry for name, entry in about.items() if request.normalise(name) == package), None)
+    if found is None and tool in tools and not tools[tool].package and _is_of_a_hook(tool, package):
+        return tools[tool]
+    return found
+
+
+def _is_of_a_hook(command: str, package: str) -> bool:
+    """Whether a hook of the suite takes this command from that package: its users know the tool by the command (`cz`, `shfmt`)."""
+    from lastgood import hooks  # 27 ms that only such an entry is worth
+
+    words = [hook.entry.split() for hook in hooks.HOOKS]
+    pairs = [(line[at + 1], line[at + 2]) for line in words if "--from" in line[:-2] for at in [line.index("--from")]]
+    return any(request.target(source).name == package and named == command for source, named in pairs)
 
 
 def left_by_anyone(path: str) -> bool:
@@ -169,7 +180,11 @@ def read_table(path: str, base: str = "") -> "dict[str, Any]":
 
     try:
         return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise SettingError(f"{_shown(path, base)}:{line}:{column}: invalid TOML: it is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
         raise SettingError(f"{_shown(path, base)}{_position(str(error))}") from error
     except RecursionError as error:
         raise SettingError(f"{_shown(path, base)}: invalid TOML: too many brackets within brackets") from error
@@ -281,16 +296,7 @@ def _take_tools(found: Configuration, table: object, shown: str) -> None:
 def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) -> None:
     title = f"`{tool}` in {_tools_title(shown)}"
     for key, value in table.items():
-        if key not in _ENTRY_KEYS:
-            raise SettingError(f"{shown}: unknown key `{key}` of {title}{settings.suggestion(key, _ENTRY_KEYS)}")
-        if key in _ENTRY_TEXTS and not isinstance(value, str):
-            raise SettingError(f"{shown}: invalid `{key}` of {title}: expected text")
-        if key in _ENTRY_LISTS and not (isinstance(value, list) and all(isinstance(word, str) for word in value)):
-            raise SettingError(f"{shown}: invalid `{key}` of {title}: expected a list of words")
-        if not value and key in ("from", *_ENTRY_LISTS):
-            raise SettingError(f"{shown}: `{key}` of {title} is empty; leave it out")
-        if key in ("with", "extras"):
-            _refuse_non_packages(key, value, title, shown)
+        _check_entry_key(key, value, title, shown)
         if key in _FILE_KEYS:
             entry.values[key] = _setting_text(key, value, shown)
     entry.version = _specifier(table.get("version", "*"), tool, shown)
@@ -305,6 +311,20 @@ def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) ->
                 raise SettingError(f"{shown}: {title} has a `version`, and `from` asks for the latest")
         except request.Handover as refusal:
             raise SettingError(f"{shown}: invalid `from` of {title}: {refusal.reason}") from refusal
+
+
+def _check_entry_key(key: str, value: "Any", title: str, shown: str) -> None:
+    """Raise SettingError where one key of an entry is unknown or its value cannot be meant."""
+    if key not in _ENTRY_KEYS:
+        raise SettingError(f"{shown}: unknown key `{key}` of {title}{settings.suggestion(key, _ENTRY_KEYS)}")
+    if key in _ENTRY_TEXTS and not isinstance(value, str):
+        raise SettingError(f"{shown}: invalid `{key}` of {title}: expected text")
+    if key in _ENTRY_LISTS and not (isinstance(value, list) and all(isinstance(word, str) for word in value)):
+        raise SettingError(f"{shown}: invalid `{key}` of {title}: expected a list of words")
+    if not value and key in ("from", *_ENTRY_LISTS):
+        raise SettingError(f"{shown}: `{key}` of {title} is empty; leave it out")
+    if key in ("with", "extras"):
+        _refuse_non_packages(key, value, title, shown)
 
 
 def _refuse_non_packages(key: str, words: "list[str]", title: str, shown: str) -> None:

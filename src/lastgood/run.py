@@ -7,7 +7,7 @@ stands last: nothing is tried after it.
 import os
 import time
 
-from lastgood import breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, stale, uv
+from lastgood import breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, settings, stale, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed, StateError
@@ -243,7 +243,9 @@ class _Run:
 
     def _refresh_here(self, mode: str, *, offline: bool) -> int:
         job = self._job()
-        job.shown, job.offline, job.heard = not self.scene.words.quiet, offline, True
+        # a hook runner shows all that a failing hook wrote: uv's progress would stand before what the tool found
+        job.shown = not self.scene.words.quiet and not settings.is_on(self.scene.environ.get("PRE_COMMIT"))
+        job.offline, job.heard = offline, True
         if mode.startswith("prefer") and not offline and self.card is None and self._has_spare():
             self._rather_than_wait(job)
         outcome = refresh.refresh(job)

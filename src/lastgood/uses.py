@@ -108,6 +108,13 @@ def identify(use: Use, environ: "dict[str, str]") -> "Request":
             return identity.identify(scenes.look(use.words, environ))
     except request.Handover as refusal:
         raise Useless(refusal.reason) from refusal
+    except LastgoodError as error:
+        raise _of(use, error) from error
+
+
+def _of(use: Use, error: LastgoodError) -> LastgoodError:
+    """The error, with the hook whose words are wrong."""
+    return type(error)(f"{use.where}: {error.message}", error.hint) if use.hook else error
 
 
 def _identify_again(use: Use, record: "Record", environ: "dict[str, str]") -> "Request":

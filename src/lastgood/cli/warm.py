@@ -5,7 +5,21 @@ import functools
 import os
 import sys
 
-from lastgood import behind, differences, manage, messages, paths, rehearsal, request, settings, stopping, together, upkeep, uses
+from lastgood import (
+    behind,
+    differences,
+    manage,
+    messages,
+    paths,
+    rehearsal,
+    request,
+    settings,
+    stopping,
+    together,
+    upkeep,
+    uses,
+    uv,
+)
 from lastgood import record as records
 from lastgood.errors import LastgoodError, UsageError
 
@@ -64,6 +78,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         return 0
     if not wanted:
         raise UsageError("no tool is named, and neither [tool.lastgood.tools] nor a hook names one", "run `lastgood warm TOOL`")
+    uv.find(environ)  # without it nothing can be refreshed, and that is one mistake, not one a tool
     return _warm(uses.once(wanted), int(given.jobs), environ)
 
 
@@ -278,6 +293,8 @@ def _why(work: _Work) -> str:
 def _check(wanted: "list[Use]", environ: "dict[str, str]") -> int:
     """Say from which rung each tool would run; 1 where one would not."""
     found = _rungs(wanted, environ)
+    if not found:
+        messages.say("", "nothing is used here: neither [tool.lastgood.tools] nor a hook names a tool", environ)
     names = [rung.tool or use.where.replace("`", "") for use, rung in found]
     width = max(map(len, names), default=0)
     for name, (_, rung) in zip(names, found, strict=True):
