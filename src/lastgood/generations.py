@@ -374,9 +374,17 @@ def _listen(pid: int, reads: int, until: float, beat: "Callable[[], None] | None
                 ended, status = os.waitpid(pid, os.WNOHANG)
     finally:
         if not ended:
-            os.killpg(pid, _signal.SIGKILL)
-            os.waitpid(pid, 0)
+            _end(pid)
     return (os.waitstatus_to_exitcode(status) if ended else None), said.decode("utf-8", "replace")
+
+
+def _end(pid: int) -> None:
+    """End a program and all that it started in its session."""
+    try:
+        os.killpg(pid, _signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return  # it was waited for, and a signal arrived before that was written down
 
 
 def compile_all(root: str) -> None:

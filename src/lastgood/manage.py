@@ -139,7 +139,7 @@ def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tupl
     open_home(scene.home)
     with leased(scene.home, made.id):
         job = refresh.Job(scene, made)
-        job.shown, job.heard = shown, True
+        job.shown, job.heard, job.offline = shown, True, scenes.is_offline(scene)
         outcome = refresh.refresh(job)
         return made.tool, outcome, job.record
 

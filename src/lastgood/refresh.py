@@ -25,6 +25,7 @@ NEW, UNCHANGED, REFUSED = "new", "unchanged", "refused"
 OUTAGE, ANSWER, LOCAL = "outage", "answer", "local"
 KINDS = (NEW, UNCHANGED, REFUSED, OUTAGE, ANSWER, LOCAL)
 _BY_SIGNAL = 128
+_OF_ONE_RUN = ("fresh", "stale", "offline", "online", "output")  # classes of uvx's options
 _ANEW = ("--reinstall", "--reinstall-package")  # what is kept may be damaged where no run looks: clone and check it once more
 _HASTY_REASONS = ("connection refused", "DNS lookup failed", "timed out", "network is unreachable", "no route to host")
 
@@ -506,7 +507,7 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     named = [finding.host] if finding is not None and finding.host and outcome.kind == OUTAGE else []
     record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
-    record.words, record.place = _asked_with(job.scene)
+    record.words, record.place = _asked_with(job)
     if outcome.kind in (OUTAGE, ANSWER, LOCAL):
         record.last["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
         record.last["class"] = finding.kind if finding else ""
@@ -527,10 +528,16 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
         record.refused = [*[old for old in record.refused if old["digest"] != kept.digest], one][-10:]
 
 
-def _asked_with(scene: "Scene") -> "tuple[list[str], str]":
-    """The words of this run up to the tool, and from where: what `warm --all` does again. No credential is ever written down."""
-    plain = scene.words.plain
-    words = plain[: len(plain) - len(scene.words.args)]
+def _asked_with(job: Job) -> "tuple[list[str], str]":
+    """The words of this run up to the tool, and from where: what `warm --all` does again.
+
+    Without those that chose how this one run asks, or that the table adds. None where a credential stands in one: those are never
+    written down.
+    """
+    scene = job.scene
+    given = [(f"{name}={value}" if value else name, kind) for name, value, kind in scene.words.options]
+    words = [word for word, kind in given if kind not in _OF_ONE_RUN and word not in job.request.extra]
+    words.append(scene.words.plain[scene.words.cut])
     hidden = any(without_credentials(word) != word for word in words)
     return ([] if hidden else words), scene.origin or scene.cwd
 

@@ -114,12 +114,17 @@ def find_card(scene: Scene) -> "Card | None":
     return card
 
 
+def is_offline(scene: Scene) -> bool:
+    """Whether uv is told to ask nobody."""
+    offline = scene.words.offline
+    return bool(offline or (offline is None and settings.is_on(scene.environ.get("UV_OFFLINE"))))
+
+
 def mode_of(scene: Scene, otherwise: str) -> str:
     """The mode of this run: uv's own words for it win, then lastgood's flag, then `otherwise` (card or configuration)."""
-    words = scene.words
-    offline = words.offline
-    if offline or (offline is None and settings.is_on(scene.environ.get("UV_OFFLINE"))):
+    if is_offline(scene):
         return "strict-cache"
+    words = scene.words
     if words.fresh:
         return "strict-latest"
     return words.flags.get("mode") or otherwise

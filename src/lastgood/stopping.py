@@ -22,12 +22,16 @@ class _Told(BaseException):
 class Unwinding:
     """A block that SIGTERM, SIGHUP and SIGQUIT unwind, so that its `finally` clauses run, before they end the process as ever.
 
-    A signal that is ignored or handled already is left alone, and so are all of them outside the main thread.
+    `more` are further signals that do. One that is ignored or handled already is left alone, and so are all of them outside the
+    main thread. Once one has arrived no other interrupts what is taken down.
     """
+
+    def __init__(self, *more: int) -> None:
+        self._numbers = (*NUMBERS, *more)
 
     def __enter__(self) -> "Self":
         self._changed: list[int] = []
-        for number in NUMBERS:
+        for number in self._numbers:
             if _signal.getsignal(number) != _signal.SIG_DFL:
                 continue
             try:
@@ -44,5 +48,12 @@ class Unwinding:
             os.kill(os.getpid(), error.args[0])
 
 
+def ignore() -> None:
+    """Let nothing interrupt what follows: a second Ctrl-C, or a signal to a whole group, comes while things are taken down."""
+    for number in (*NUMBERS, _signal.SIGINT):
+        _signal.signal(number, _signal.SIG_IGN)
+
+
 def _unwind(number: int, _frame: "FrameType | None") -> None:
+    ignore()
     raise _Told(number)

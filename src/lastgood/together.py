@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TICK = 0.1  # seconds between two looks of whoever shows that something moves
-_ENDED_BY_HAND = 130  # what a shell reports for SIGINT
 
 
 class Watcher:
@@ -66,9 +65,8 @@ class _Worker:
         return json.loads(self.said) if self.said.endswith(b"\n") else None
 
     def stop(self) -> None:
-        """Have it take down what it started, and wait until it has."""
+        """Have it take down what it started."""
         os.kill(self.pid, signal.SIGTERM)
-        self.wait()
 
     def wait(self) -> None:
         """Wait for its end, so that no zombie is left."""
@@ -91,9 +89,16 @@ def each(works: "Sequence[Callable[[], Any]]", at_once: int, watcher: Watcher) -
                     working.remove(worker)
                     watcher.ended(worker.index, worker.result())
             watcher.tick()
-    finally:
+    except BaseException:
+        before = {number: signal.getsignal(number) for number in (*stopping.NUMBERS, signal.SIGINT)}
+        stopping.ignore()
         for worker in working:
             worker.stop()
+        for worker in working:
+            worker.wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        raise
 
 
 def _work(work: "Callable[[], Any]", writes: int) -> None:
@@ -102,15 +107,13 @@ def _work(work: "Callable[[], Any]", writes: int) -> None:
 
     status = 1
     try:
-        for number in stopping.NUMBERS:
+        for number in (*stopping.NUMBERS, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)  # the caller's own ways of ending are not a worker's
-        with stopping.Unwinding():
+        with stopping.Unwinding(signal.SIGINT):
             line = json.dumps(work()).encode() + b"\n"
         while line:
             line = line[os.write(writes, line) :]
         status = 0
-    except KeyboardInterrupt:
-        status = _ENDED_BY_HAND
     except Exception as error:  # noqa: BLE001 (nothing may return into the caller's code from here: it hears that nothing was said)
         behind.trace(error)
     finally:

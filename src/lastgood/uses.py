@@ -120,7 +120,8 @@ def _of(use: Use, error: LastgoodError) -> LastgoodError:
 def _identify_again(use: Use, record: "Record", environ: "dict[str, str]") -> "Request":
     """The request of a record, where words, place and environment still come to it."""
     if not use.words:
-        raise Useless("the words that led to it are not known until it runs again")
+        hidden = "a credential stands in its words, which are never written down; refresh it where it is used"
+        raise Useless(hidden if use.place else "the words that led to it are not known until it runs again")
     try:
         with contextlib.chdir(use.place):
             made = identity.identify(scenes.look(use.words, environ))

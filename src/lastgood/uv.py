@@ -270,8 +270,11 @@ class _Child:
         """Leave nothing behind, whatever happened."""
         self._close_stop()
         if self.pid:
-            self._kill()
-            self._reap()
+            try:
+                self._kill()
+                self._reap()
+            except (ProcessLookupError, ChildProcessError):
+                self.pid = 0  # it was reaped, and a signal arrived before that was written down
         os.close(self._report)
         os.close(self._said)
 

@@ -21,7 +21,7 @@ from lastgood import (
     uv,
 )
 from lastgood import record as records
-from lastgood.errors import LastgoodError, UsageError
+from lastgood.errors import Damage, LastgoodError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Refresh each tool; 1 where one has nothing good now."""
     if given.behind and given.check:
         raise UsageError("`--behind` cannot be used with `--check`")
-    if given.all and given.tool:
-        raise UsageError(f"`--all` cannot be used with `{given.tool[0]}`", "it refreshes everything that is recorded")
+    besides = [*given.tool, *(name for name, _, _ in _OPTIONS if vars(given)[name])]
+    if given.all and besides:
+        raise UsageError(f"`--all` cannot be used with `{besides[0]}`", "it refreshes everything that is recorded")
     if not given.jobs.isdecimal() or int(given.jobs) < 1:
         raise UsageError(f"`--jobs` is `{given.jobs}`: expected a whole number from 1")
     if given.behind:
@@ -104,8 +105,10 @@ def _behind(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
 
 def _freshen(given: "argparse.Namespace", environ: "dict[str, str]") -> None:
     for use in uses.once(_wanted(given, environ)):
-        with contextlib.suppress(LastgoodError, request.Handover, records.NewerFormat, OSError), contextlib.chdir(use.place):
-            manage.freshen(use.words, environ)
+        with contextlib.suppress(LastgoodError, uses.Useless, request.Handover, records.NewerFormat, OSError):
+            uses.identify(use, environ)
+            with contextlib.chdir(use.place):
+                manage.freshen(use.words, environ)
 
 
 class _Work:
@@ -137,7 +140,7 @@ def _warm(wanted: "list[Use]", at_once: int, environ: "dict[str, str]") -> int:
     works = _works(wanted, environ)
     due = [work for work in works if not work.result]
     if len(due) == 1:
-        due[0].result = _refresh(due[0], environ, shown=os.isatty(2))
+        due[0].result = _refresh(due[0], environ, shown=os.isatty(2) and not settings.quiet(environ))
     elif due:
         _refresh_all(due, at_once, environ)
     upkeep.tidy_behind(paths.home(environ), [work.result["new"] for work in due if work.result["new"]])
@@ -167,14 +170,17 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
 def _useless(use: "Use", why: str) -> "dict[str, Any]":
     current = use.kept.generation() if use.kept is not None else None
     version = current.version if current is not None else ""
-    return {**_trouble(why), "kind": "useless", "version": version}
+    return {**_trouble(why, version), "kind": "useless"}
 
 
 def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[str, Any]":
     """Refresh a record as its first use asks for it, and write the cards of the others. Raises LastgoodError."""
     first, *others = work.uses
-    with contextlib.chdir(first.place):
-        _, outcome, record = manage.warm(first.words, environ, shown=shown)
+    try:
+        with contextlib.chdir(first.place):
+            _, outcome, record = manage.warm(first.words, environ, shown=shown)
+    except records.NewerFormat as newer:
+        return _trouble(f"its record was written by a newer lastgood: format {newer.args[0]}, this one reads {records.FORMAT}")
     current = record.generation() if record is not None else None
     if outcome.good:
         for use in others:
@@ -197,7 +203,7 @@ def _refresh_all(works: "list[_Work]", at_once: int, environ: "dict[str, str]") 
             from lastgood.cli import render  # rich: not for a log, and not for a checkout that nobody watches
 
             with render.Bars("warming", len(works)) as bars:
-                together.each(pieces, at_once, _OnTerminal(works, bars))
+                together.each(pieces, at_once, _OnTerminal(works, environ, bars))
         else:
             together.each(pieces, at_once, _InLines(works, environ))
 
@@ -205,18 +211,20 @@ def _refresh_all(works: "list[_Work]", at_once: int, environ: "dict[str, str]") 
 class _Results(together.Watcher):
     """Keeps what each refresh came to."""
 
-    def __init__(self, works: "list[_Work]") -> None:
+    def __init__(self, works: "list[_Work]", environ: "dict[str, str]") -> None:
         self.works = works
+        self.environ = environ
 
     def ended(self, index: int, result: "Any") -> None:
-        self.works[index].result = result or _trouble("the refresh ended without a word")
+        work = self.works[index]
+        work.result = result or _trouble("the refresh ended without a word", _version_kept(work, self.environ))
 
 
 class _OnTerminal(_Results):
     """Bars that are gone when all is said."""
 
-    def __init__(self, works: "list[_Work]", bars: "Bars") -> None:
-        super().__init__(works)
+    def __init__(self, works: "list[_Work]", environ: "dict[str, str]", bars: "Bars") -> None:
+        super().__init__(works, environ)
         self._bars = bars
 
     def started(self, index: int) -> None:
@@ -234,14 +242,13 @@ class _InLines(_Results):
     """A line for each tool as it ends, for a log that somebody follows."""
 
     def __init__(self, works: "list[_Work]", environ: "dict[str, str]") -> None:
-        super().__init__(works)
-        self._environ = environ
+        super().__init__(works, environ)
         self._ended = 0
 
     def ended(self, index: int, result: "Any") -> None:
         super().ended(index, result)
         self._ended += 1
-        messages.say("", f"{_state(self.works[index])} ({self._ended} of {len(self.works)})", self._environ)
+        messages.say("", f"{_state(self.works[index])} ({self._ended} of {len(self.works)})", self.environ)
 
 
 def _quietly(work: _Work, environ: "dict[str, str]") -> "dict[str, Any]":
@@ -249,11 +256,21 @@ def _quietly(work: _Work, environ: "dict[str, str]") -> "dict[str, Any]":
     try:
         return _refresh(work, environ, shown=False)
     except LastgoodError as error:
-        return _trouble(error.message)
+        return _trouble(error.message, _version_kept(work, environ))
 
 
-def _trouble(reason: str) -> "dict[str, Any]":
-    return {"kind": "local", "reason": reason, "version": "", "words": "", "new": ""}
+def _trouble(reason: str, version: str = "") -> "dict[str, Any]":
+    return {"kind": "local", "reason": reason, "version": version, "words": "", "new": ""}
+
+
+def _version_kept(work: _Work, environ: "dict[str, str]") -> str:
+    """What is good now, whatever became of the refresh; "" for nothing."""
+    try:
+        record = records.load(paths.home(environ), work.id)
+    except (Damage, records.NewerFormat, OSError):
+        return ""
+    current = record.generation() if record is not None else None
+    return current.version if current is not None else ""
 
 
 def _state(work: _Work) -> str:
@@ -274,7 +291,8 @@ def _tell(works: "list[_Work]", environ: "dict[str, str]") -> int:
         messages.say("", "; ".join(parts), environ)
     failed = [work for work in works if work.failed]
     for work in failed:
-        messages.write_all(2, work.result["words"].encode())
+        if not (work.result["version"] and settings.quiet(environ)):  # words that explain a warning which is not said
+            messages.write_all(2, work.result["words"].encode())
         messages.say("warning" if work.result["version"] else "error", _why(work), environ)
     return 1 if any(not work.result["version"] for work in failed) else 0
 
