@@ -317,7 +317,9 @@ def test_a_home_that_never_failed_has_no_breaker(demo: Index, sandbox: Sandbox) 
 # --- only outages, and only those that may be stood in for ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kinds", "fault", "said"), [("not-found", 404, "answered: "), ("auth", 401, "answered with an error (HTTP 401)")])
+@pytest.mark.parametrize(
+    ("kinds", "fault", "said"), [("not-found", 404, "answered: "), ("auth", 401, "answered with an error (HTTP 401)")]
+)
 def test_an_answer_that_something_may_stand_in_for_opens_nothing(
     demo: Index, sandbox: Sandbox, kinds: str, fault: int, said: str
 ) -> None:

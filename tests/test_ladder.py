@@ -322,7 +322,7 @@ def test_nothing_at_all_stands_in(demo: Index, sandbox: Sandbox, fault: str, rea
         (["--default-index", "http://127.0.0.1:1/simple", "demo-tool"], False),
     ],
 )
-def test_only_an_environment_that_is_what_was_asked_for(demo: Index, sandbox: Sandbox, words: list[str], runs: bool) -> None:
+def test_only_an_environment_that_is_what_was_asked_for(demo: Index, sandbox: Sandbox, words: list[str], *, runs: bool) -> None:
     """Where something wanted beside the tool, an extra, the Python or the index is another one, uvx's own error it is."""
     tool = replace(demo_tool("1.0"), extras={"more": ["demo-dep"], "most": ["other-dep"]})
     for wheel in (tool, demo_dep("1.0")):

@@ -30,6 +30,12 @@ def label(tool: str, fields: "Mapping[str, Any]") -> str:
     return " ".join(word for word in words if word)
 
 
+def moved(old: "Mapping[str, str]", new: "Mapping[str, str]") -> "list[str]":
+    """What moved between the distributions of two environments: ``click 8.1.8 → 8.2.0``."""
+    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return [f"{name} {old.get(name, 'nothing')} → {new.get(name, 'nothing')}" for name in names]
+
+
 def _spelt(options: "Sequence[Sequence[str]]") -> "list[str]":
     return [f"{name}={value}" if value else name for name, value in options]
 

@@ -41,6 +41,6 @@ def read(home: str) -> "list[dict[str, Any]]":
                 event = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(event, dict) and "event" in event:
+            if isinstance(event, dict) and "event" in event and isinstance(event.get("at"), (int, float)):
                 events.append(event)
     return events

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lastgood.request import Target, Words
     from lastgood.scene import Scene
 
-PINNED_MAX_AGE = 86400.0
+PINNED = "1d"
 """How long an answer counts for an exact pin: only the tool's dependencies can move, and nobody should wait for that."""
 
 
@@ -322,13 +322,13 @@ def _settle(made: Request, configuration: "Configuration") -> None:
     target = made.target
     if target.exact and configuration.where("mode") == "default":
         made.mode = "prefer-cache"
-        configuration.texts["mode"] = (made.mode, "an exact pin")
+        configuration.settle("mode", made.mode, "an exact pin")
     if target.exact and configuration.where("max-age") == "default":
-        made.max_age = PINNED_MAX_AGE
-        configuration.texts["max-age"] = ("1d", "an exact pin")
+        configuration.settle("max-age", PINNED, "an exact pin")
+        made.max_age = configuration.seconds("max-age")
     if target.latest:
         made.max_age = 0.0
-        configuration.texts["max-age"] = ("0", "`@latest`")
+        configuration.settle("max-age", "0", "`@latest`")
 
 
 def _hosts(words: "Words", environ: "Mapping[str, str]") -> "list[str]":

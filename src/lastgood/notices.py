@@ -70,12 +70,12 @@ def _forget_old_marks(place: str) -> None:
             continue  # another process forgot it
 
 
-def note_fallback(scene: "Scene", card: "Card", now: float) -> None:
+def note_fallback(home: str, record: str, version: str, now: float) -> None:
     """Enter into the history that something stood in. One short line, made by hand: the hot path has no json."""
-    version = card.version.replace("\\", "").replace('"', "")
-    line = f'{{"at": {now:.3f}, "event": "fallback", "record": "{card.record}", "version": "{version}"}}\n'
+    version = version.replace("\\", "").replace('"', "")
+    line = f'{{"at": {now:.3f}, "event": "fallback", "record": "{record}", "version": "{version}"}}\n'
     try:
-        descriptor = os.open(scene.home + "/events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(home + "/events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             os.write(descriptor, line.encode("utf-8", "replace"))
         finally:
@@ -88,14 +88,14 @@ def say_open(scene: "Scene", card: "Card", down: breaker.Breaker, now: float) ->
     """The notice of a run while a breaker is open."""
     line = messages.fallback_open(card.tool, card.version, now - card.asked, breaker.shown(down.host), down.since, down.until, now)
     warn(scene, line)
-    note_fallback(scene, card, now)
+    note_fallback(scene.home, card.record, card.version, now)
 
 
 def say_stands_in(scene: "Scene", card: "Card", reason: str) -> None:
     """The notice of a run in which something stands in: `reason` is a whole clause."""
     now = time.time()
     warn(scene, messages.fallback(card.tool, card.version, now - card.asked, reason))
-    note_fallback(scene, card, now)
+    note_fallback(scene.home, card.record, card.version, now)
 
 
 def say_waiting(scene: "Scene", card: "Card") -> None:

@@ -56,6 +56,11 @@ class Configuration:
         self.origins: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.entry: Entry | None = None
 
+    def settle(self, name: str, text: str, where: str) -> None:
+        """Let something else than a file decide a setting."""
+        self.texts[name] = (text, where)
+        self.origins.pop(name, None)
+
     def text(self, name: str) -> str:
         """The text of a setting."""
         return self.texts[name][0]
@@ -122,11 +127,9 @@ def load(
             found.origins[name] = (file, (*keys, name))
     for setting in settings.SETTINGS:
         if environ.get(setting.env):
-            found.texts[setting.name] = (environ[setting.env], setting.env)
-            found.origins.pop(setting.name, None)
+            found.settle(setting.name, environ[setting.env], setting.env)
         if setting.name in flags:
-            found.texts[setting.name] = (flags[setting.name], setting.flag)
-            found.origins.pop(setting.name, None)
+            found.settle(setting.name, flags[setting.name], setting.flag)
     found.check()
     return found
 
@@ -149,9 +152,8 @@ def _is_of_a_hook(command: str, package: str) -> bool:
     """Whether a hook of the suite takes this command from that package: its users know the tool by the command (`cz`, `shfmt`)."""
     from lastgood import hooks  # 27 ms that only such an entry is worth
 
-    words = [hook.entry.split() for hook in hooks.HOOKS]
-    pairs = [(line[at + 1], line[at + 2]) for line in words if "--from" in line[:-2] for at in [line.index("--from")]]
-    return any(request.target(source).name == package and named == command for source, named in pairs)
+    lines = [hook.words for hook in hooks.HOOKS if hook.words[:1] == ["--from"]]
+    return any(line[2] == command and request.target(line[1]).name == package for line in lines)
 
 
 def left_by_anyone(path: str) -> bool:

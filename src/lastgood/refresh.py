@@ -496,10 +496,9 @@ def _is_kept_back(job: Job, record: "Record", kept: "Generation") -> bool:
 
 def _changes(before: "Generation | None", after: "Generation | None") -> "list[str]":
     """What moved between two environments: `click 8.1.8 → 8.2.0`."""
-    old = before.dists if before is not None else {}
-    new = after.dists if after is not None else {}
-    moved = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)] if old and new else []
-    return [f"{name} {old.get(name, 'nothing')} → {new.get(name, 'nothing')}" for name in moved]
+    from lastgood import differences
+
+    return differences.moved(before.dists, after.dists) if before is not None and after is not None else []
 
 
 def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None", now: float) -> None:
@@ -518,7 +517,7 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
         standing = [one for one in record.generations if generations.exists(job.home, one.id) and one.digest != kept.digest]
         record.generations = [kept, *standing]
         record.current = kept.id
-        record.refused = [one for one in record.refused if one["by"] == "rollback"]
+        record.refused = []  # something newer is good
         from lastgood import record as records
 
         del record.generations[records.KEPT :]

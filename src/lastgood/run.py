@@ -387,7 +387,7 @@ class _Run:
         words = self.scene.words
         given = [f"{name}={value}" for name, value, _ in words.options if name in _WARMABLE]
         own = [word for word in given if word not in self.request.extra]
-        return shlex.join(["lastgood", "warm", *own, words.plain[words.cut].strip()])
+        return shlex.join(["lastgood", "warm", *map(request.without_credentials, [*own, words.plain[words.cut].strip()])])
 
     def _why_not(self, mode: str) -> str:
         if mode == "strict-latest" and not self.scene.words.fresh:
@@ -409,11 +409,13 @@ class _Run:
         cached = ladder.from_uv_cache(job)
         if cached is not None:
             self._warn(f"running `{cached.tool}` {cached.version} from uv's cache: {reason}")
+            notices.note_fallback(self.scene.home, cached.record, cached.version, time.time())
             self._launch(cached)
         own = ladder.own_program(self.request)
         if own is not None:
             program, version = own
             self._warn(f"running `{self.request.tool}` {version} from the environment of lastgood: {reason}")
+            notices.note_fallback(self.scene.home, self.request.id, version, time.time())
             try:
                 launch.become(program, [self.request.command, *self.scene.words.args], self.scene.environ)
             except LaunchFailed:

@@ -119,7 +119,7 @@ def _lost_patience(scene: "Scene", card: "Card") -> str:
     down = breaker.trip(scene.home, hosts[0], "no answer in time", now)
     line = messages.fallback_slow(card.tool, card.version, now - card.asked, breaker.shown(down.host), card.patience)
     notices.warn(scene, line)
-    notices.note_fallback(scene, card, now)
+    notices.note_fallback(scene.home, card.record, card.version, now)
     return _start(scene, card)
 
 

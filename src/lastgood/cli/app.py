@@ -128,7 +128,7 @@ def _main(words: "list[str]", environ: "dict[str, str]") -> int:
         raise UsageError("no tool is named", "run `lastgood run TOOL`, or `lastgood run --help`")
     if verb == "run" or any(word in ("-h", "--help") for word in (words[1:2] if verb in _RAW else words[1:])):
         return helptext.show([verb], VERBS, status=0)
-    if verb not in _WITHOUT_HOME:
+    if verb not in _WITHOUT_HOME and "--behind" not in words:  # nothing behind a checkout may fail it
         paths.trusted(paths.home(environ))
     module = importlib.import_module(f"lastgood.cli.{verb}")
     parser = Parser(prog=f"lastgood {verb}", add_help=False, allow_abbrev=False)

@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     import argparse
 
 ABOUT = """\
-  Until `lastgood unhold TOOL`. Refreshes go on and say what they would take;
-  nothing is taken."""
+  Until `lastgood unhold TOOL`. Runs ask nobody meanwhile; refreshes by
+  `lastgood warm` say what they would take."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:

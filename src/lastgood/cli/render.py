@@ -1,5 +1,6 @@
 """Tables on a terminal, and the same as plain columns elsewhere; progress on a terminal. The only importer of rich."""
 
+import os
 import sys
 
 from rich.console import Console
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """A console on standard output: colours where NO_COLOR, FORCE_COLOR and the terminal allow them."""
-    return _Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    """A console on standard output: colours and bold where NO_COLOR, FORCE_COLOR and the terminal allow them."""
+    return _Console(file=sys.stdout, highlight=False, soft_wrap=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
 
 
 class _Console(Console):
@@ -58,11 +59,13 @@ def table(
         return
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     kept = _that_fit(columns, rows, spare, out.width)
+    room = out.width - sum(_width(columns, rows, at) + 2 for at in kept[1:])
     for at in kept:
-        shown.add_column(columns[at], no_wrap=True, overflow="ellipsis", min_width=None if at == 0 else _width(columns, rows, at))
+        width = _width(columns, rows, at)
+        shown.add_column(columns[at], no_wrap=True, width=max(1, min(width, room)) if at == 0 else width)
     for index, row in enumerate(rows):
         style = styles[index] if index < len(styles) else ""
-        shown.add_row(*(Text(row[at]) for at in kept), style=style)
+        shown.add_row(*(Text(row[at], overflow="ellipsis") for at in kept), style=style)
     out.print(shown)
 
 
@@ -94,7 +97,12 @@ class Bars:
 
     def __init__(self, title: str, count: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
-        self._shown = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+        self._shown = Progress(
+            *columns,
+            console=Console(stderr=True, color_system=None if os.environ.get("NO_COLOR") else "auto"),
+            transient=True,
+            auto_refresh=False,
+        )
         self._all = self._shown.add_task(title, total=count, note=f"0 of {count}")
         self._count = count
         self._ended = 0

@@ -1,6 +1,7 @@
 """`lastgood report FILE.html`: one self-contained page, readable without scripts, with no address outside itself."""
 
 import html
+import os
 import time
 
 from lastgood import __version__, history, manage, messages, paths, record
@@ -48,11 +49,20 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     records = list(manage.all_records(home))
     text = page(records, history.read(home), time.time())
     try:
-        record.write(given.file, text, durable=False)
+        _write(given.file, text)
     except OSError as error:
         raise LastgoodError(f"`{given.file}` cannot be written ({(error.strerror or str(error)).lower()})") from error
-    messages.say("", f"wrote `{given.file}` ({len(records)} tools)", environ)
+    messages.say("", f"wrote `{given.file}` ({messages.count(len(records), 'tool')})", environ)
     return 0
+
+
+def _write(path: str, text: str) -> None:
+    """Replace a file whole; a pipe or a device is written to and stays what it is."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        record.write(path, text, durable=False)
 
 
 def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) -> str:
@@ -69,23 +79,20 @@ def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) ->
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>lastgood: what ran and what stood in</title><style>{_STYLE}</style></head><body>"
         "<h1>What ran, and what stood in</h1>"
-        f'<p class="quiet">{_count(len(records), "tool")}, {_count(saved, "run")} saved from an outage; '
+        f'<p class="quiet">{messages.count(len(records), "tool")}, {messages.count(saved, "run")} saved from an outage; '
         f"written {messages.stamp(now)} by lastgood {__version__}</p><p class='quiet'>{keys}</p>{nothing}{sections}</body></html>\n"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _section(one: "Record", events: "list[dict[str, Any]]", now: float) -> str:
     current = one.generation()
     wanted = str(one.request.get("specifier") or "any version")
     saved = sum(event["event"] == "fallback" for event in events)
+    kept = messages.count(len(one.generations), "generation")
     items = "".join(_item(event) for event in reversed(timeline.grouped(events)))
     return (
         f"<section><h2>{_text(one.tool)} {_text(current.version if current else 'nothing')}</h2>"
-        f'<p class="quiet">{_text(wanted)} · {_count(len(one.generations), "generation")} kept · {_count(saved, "run")} saved</p>'
+        f'<p class="quiet">{_text(wanted)} · {kept} kept · {messages.count(saved, "run")} saved</p>'
         f"{_axis(one.tool, events, now)}<ol>{items}</ol></section>"
     )
 

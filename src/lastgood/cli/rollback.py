@@ -1,10 +1,12 @@
 """`lastgood rollback`: go back to the version that ran before, at once and without network."""
 
-from lastgood import manage, messages, paths
+from lastgood import differences, manage, messages, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+
+    from lastgood.record import Generation
 
 ABOUT = "  The version that is left stays away until a newer release is good."
 
@@ -20,7 +22,12 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     for record in manage.of_tool(home, given.tool, environ):
         before, now = manage.roll_back(home, record, given.to)
-        stays = f"{before.version} stays kept back until a newer release is good"
-        line = f"`{record.tool}` is now {now.version} (was {before.version}); {stays}"
-        messages.say("", line, environ)
+        messages.say("", f"`{record.tool}` is now {_said(before, now)} until a newer release is good", environ)
     return 0
+
+
+def _said(before: "Generation", now: "Generation") -> str:
+    if before.version != now.version:
+        return f"{now.version} (was {before.version}); {before.version} stays kept back"
+    moved = ", ".join(differences.moved(before.dists, now.dists))
+    return f"{now.version} with {moved or 'what it had before'}; what it had stays kept back"

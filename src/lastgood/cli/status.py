@@ -7,7 +7,20 @@ import shlex
 import sys
 import time
 
-from lastgood import breaker, differences, generations, manage, messages, paths, policy, project, settings, surroundings
+from lastgood import (
+    breaker,
+    differences,
+    generations,
+    identity,
+    manage,
+    messages,
+    paths,
+    policy,
+    project,
+    request,
+    settings,
+    surroundings,
+)
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -71,9 +84,15 @@ def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str) -> N
         sys.stdout.write("\n")  # or they would be rows of the table
     for host in found["hosts"]:
         wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
-        sys.stdout.write(f"{host['host']} is down since {messages.clock(host['since'])} ({host['reason']}); {wait}\n")
+        _say(f"{host['host']} is down since {messages.clock(host['since'])} ({host['reason']}); {wait}")
     if found["tools"] and not given.markdown:
         sys.stdout.write(f"{len(found['tools'])} kept, {messages.size(found['bytes'])} in {home}\n")
+
+
+def _say(line: str) -> None:
+    from lastgood.cli import render
+
+    render.row((line,), ())
 
 
 def _configuration(environ: "dict[str, str]") -> "Configuration | LastgoodError | None":
@@ -98,8 +117,8 @@ def collect(home: str, tool: "str | None", now: float, configuration: "Configura
 def _row(home: str, record: "Record", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
     current, usable = record.generation(), record.usable(home)
     age = now - record.asked if record.asked else None
-    max_age, stale_max = (settings.duration(_text(configuration, record.tool, name), name) for name in ("max-age", "stale-max"))
-    mode = _text(configuration, record.tool, "mode")
+    max_age, stale_max = (settings.duration(_text(configuration, record, name), name) for name in ("max-age", "stale-max"))
+    mode = _text(configuration, record, "mode")
     return {
         "tool": record.tool,
         "label": differences.label(record.tool, record.request),
@@ -124,13 +143,23 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
     }
 
 
-def _text(configuration: "Configuration | None", tool: str, name: str) -> str:
-    if configuration is None:
-        return settings.BY_NAME[name].default
-    entry = configuration.tools.get(tool)
-    if entry is not None and name in entry.values and not configuration.where(name).startswith("LASTGOOD_"):
-        return entry.values[name]
-    return configuration.text(name)
+def _text(configuration: "Configuration | None", record: "Record", name: str) -> str:
+    """A setting as a run from here has it: pins and `@latest` have defaults of their own."""
+    where, text = "default", settings.BY_NAME[name].default
+    if configuration is not None:
+        where, text = configuration.where(name), configuration.text(name)
+        entry = configuration.tools.get(record.tool)
+        if entry is not None and name in entry.values and not where.startswith("LASTGOOD_"):
+            where, text = entry.where, entry.values[name]
+    try:
+        wanted = request.target(f"{record.tool}{record.request.get('specifier', '')}")
+    except request.Handover:
+        return text  # an address: nothing of it is pinned by its words
+    if wanted.latest and name == "max-age":
+        return "0"
+    if wanted.exact and where == "default":
+        return {"mode": "prefer-cache", "max-age": identity.PINNED}.get(name, text)
+    return text
 
 
 def _number(seconds: float) -> "float | None":
@@ -161,7 +190,7 @@ def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
             "host": breaker.shown(one.host) or "the index",
             "since": one.since,
             "reason": one.reason,
-            "next_try_in": round(max(0.0, one.until - now), 1),
+            "next_try_in": round(one.until - now, 1) if one.is_open(now) else 0.0,
         }
         for one in breaker.known(home)
     ]

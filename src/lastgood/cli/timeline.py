@@ -1,5 +1,7 @@
 """The history of one record as people read it; shared by `history` and `report`. Words only."""
 
+from lastgood import breaker
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -10,7 +12,8 @@ if TYPE_CHECKING:
 def of(record: "Record", events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
     """The events of a record and of its hosts, oldest first; generations that the bounded history forgot are put back."""
     mine = [event for event in events if event.get("record") == record.id]
-    mine += [event for event in events if event["event"] == "recovered" and event.get("host") in record.hosts]
+    others = [event for event in events if event.get("record") != record.id and event.get("host") in record.hosts]
+    mine += [event for event in others if event["event"] in ("outage", "recovered")]
     known = {event.get("version") for event in mine if event["event"] == "new"}
     mine += [
         {"at": one.kept, "event": "new", "version": one.version, "record": record.id, "before": ""}
@@ -37,7 +40,7 @@ def told(event: "dict[str, Any]") -> str:
     """One event in words."""
     kind, version, reason = event["event"], event.get("version", ""), event.get("reason", "")
     times = f" ({event['times']} times)" if event.get("times", 1) != 1 else ""
-    host = event.get("host") or "the index"
+    host = breaker.shown(str(event.get("host") or "")) or "the index"
     words = {
         "new": f"{version} is good" + (f", after {event['before']}" if event.get("before") else ""),
         "refused": f"{version} refused: {reason}",

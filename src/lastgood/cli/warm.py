@@ -114,8 +114,10 @@ def _freshen(given: "argparse.Namespace", environ: "dict[str, str]") -> None:
 class _Work:
     """The refresh of one record, and the uses that come to it.
 
-    result   {kind, reason, version, words, new} once it has ended: `version` is what is good now ("" for nothing), `words` are
-             uv's own, `new` is the id of a new generation; kind "useless" where nothing can be kept of it
+    result   {kind, reason, version, words, new, waiting} once it has ended; kind "useless" where nothing can be kept of it
+
+    In `result`, `version` is what is good now ("" for nothing), `words` are uv's own, `new` is the id of a new generation, and
+    `waiting` the version that a hold keeps away.
     """
 
     __slots__ = ("id", "result", "tool", "uses")
@@ -132,8 +134,9 @@ class _Work:
 
     @property
     def said(self) -> str:
-        version = self.result["version"]
-        return f"`{self.tool}` {version}" if version else f"`{self.tool}`"
+        version, waiting = self.result["version"], self.result["waiting"]
+        held = f" (held; {waiting} is there)" if waiting not in ("", version) else ""
+        return f"`{self.tool}` {version}{held}" if version else f"`{self.tool}`"
 
 
 def _warm(wanted: "list[Use]", at_once: int, environ: "dict[str, str]") -> int:
@@ -191,6 +194,7 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
         "reason": outcome.reason,
         "version": current.version if current is not None else "",
         "new": current.id if current is not None and outcome.kind == "new" else "",
+        "waiting": outcome.version if record is not None and record.held and current is not None else "",
         "words": outcome.words.decode("utf-8", "replace"),
     }
 
@@ -260,7 +264,7 @@ def _quietly(work: _Work, environ: "dict[str, str]") -> "dict[str, Any]":
 
 
 def _trouble(reason: str, version: str = "") -> "dict[str, Any]":
-    return {"kind": "local", "reason": reason, "version": version, "words": "", "new": ""}
+    return {"kind": "local", "reason": reason, "version": version, "words": "", "new": "", "waiting": ""}
 
 
 def _version_kept(work: _Work, environ: "dict[str, str]") -> str:

