@@ -529,7 +529,7 @@ def test_ended_while_new_releases_are_checked(two: Index, sandbox: Sandbox, numb
 @pytest.mark.leaves_processes
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)], ids=["INT", "TERM"])
 def test_a_signal_for_the_whole_group(index: Index, sandbox: Sandbox, number: int, status: int) -> None:
-    """Ctrl-C, or a supervisor's end of a group, reaches workers twice: one that is still cleaning up does so to the end, in silence."""
+    """Ctrl-C, or a supervisor's end of a group, reaches workers twice: one that cleans up does so to the end, in silence."""
     for tool, count in zip(TWO, (1, 2000), strict=True):
         release = demo_tool("1.0", name=tool, broken="hang")
         files = {f"{tool.replace('-', '_')}/m{number}.py": "" for number in range(count)}
