@@ -51,7 +51,11 @@ class Unwinding:
 def ignore() -> None:
     """Let nothing interrupt what follows: a second Ctrl-C, or a signal to a whole group, comes while things are taken down."""
     for number in (*NUMBERS, _signal.SIGINT):
-        _signal.signal(number, _signal.SIG_IGN)
+        _signal.signal(number, _nothing)  # with SIG_IGN one that has just arrived makes Python print a traceback
+
+
+def _nothing(_number: int, _frame: "FrameType | None") -> None:
+    """Go on."""
 
 
 def _unwind(number: int, _frame: "FrameType | None") -> None:
