@@ -308,6 +308,18 @@ def test_an_index_that_trickles(demo: Index, sandbox: Sandbox) -> None:
     assert (demo.requests(), open_hosts(sandbox)) == ([], {})
 
 
+@pytest.mark.parametrize(("env", "waited"), [({}, "1.5"), ({"LASTGOOD_PATIENCE": "1.9"}, "1.9")])
+def test_a_hook_waits_less(demo: Index, sandbox: Sandbox, env: dict[str, str], waited: str) -> None:
+    """Under a hook runner patience is shorter by default, since a whole commit waits; what the user sets counts as it is."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    grow_old(sandbox, HOUR)
+    demo.fault("trickle", on="page", interval=0.02)
+    line = f"{AGED}: no answer from `{demo.host}` within {waited}s; still refreshing in the background"
+    result = sandbox.lastgood("run", "demo-tool", "--version", env={"PRE_COMMIT": "1", **env})
+    assert (result.out, own_lines(result)) == ("demo-tool 1.0\n", [line])
+
+
 @pytest.mark.parametrize("kind", ["hang-before-headers", "hang-after-headers"])
 def test_an_index_that_wakes_up(demo: Index, sandbox: Sandbox, kind: FaultKind) -> None:
     """Where the first, short question got no answer in time, a patient one behind does, and the next run has the new release."""

@@ -28,7 +28,7 @@ _TEXTS = (
     "fallback_on",
 )
 _NUMBERS = ("asked", "max_age", "patience", "stale_max")
-_WHOLES = ("lean", "file_size", "base_size", "base_mtime", "nofile", "held", "notice")
+_WHOLES = ("lean", "lenient", "file_size", "base_size", "base_mtime", "nofile", "held", "notice")
 _LAUNCHES = ("python", "exec", "search")
 
 
@@ -46,6 +46,7 @@ class Card:
     source      the environment of uv's that the generation was cloned from
     spec        what uvx is asked for (the value of --from), `extra` the options that the table adds, separated by tabs
     lean        1 where `spec` and `extra` could be written down, so that a stale run may ask without reading the configuration
+    lenient     1 where `patience` is the default
     asked       when the index last answered (seconds since the epoch)
     mode, max_age, patience, stale_max   the settings as resolved, in seconds
     fallback_on the classes of failure that it may stand in for, separated by blanks
@@ -76,6 +77,7 @@ class Card:
     patience: float
     stale_max: float
     lean: int
+    lenient: int
     file_size: int
     base_size: int
     base_mtime: int

@@ -21,6 +21,8 @@ OFFLINE = "offline"
 """Nothing is kept and the network is forbidden: uv's own cache, or its own error."""
 
 CLOSED, OPEN = "closed", "open"
+HOOK_PATIENCE = 1.5
+"""Seconds that a hook waits by default."""
 
 
 def is_fresh(age: float, max_age: float) -> bool:
@@ -31,6 +33,11 @@ def is_fresh(age: float, max_age: float) -> bool:
 def may_stand_in(age: float, stale_max: float) -> bool:
     """Whether an answer `age` seconds old may stand in during an outage. A negative age is of unknown, finite age."""
     return age <= stale_max
+
+
+def patience(seconds: float, *, default: bool, hook: bool) -> float:
+    """How long to wait for the index. Under a hook runner less, unless the user said how long: a commit waits, and sees nothing."""
+    return min(seconds, HOOK_PATIENCE) if default and hook else seconds
 
 
 def decide(card: "Card | None", mode: str, now: float, breaker: str) -> str:

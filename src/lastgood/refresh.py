@@ -598,6 +598,7 @@ def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.
         card.spec, card.extra, card.lean = request.source, "\t".join(request.extra), 1
     card.asked, card.held = record.asked, int(record.held)
     card.mode, card.max_age, card.patience, card.stale_max = request.mode, request.max_age, request.patience, request.stale_max
+    card.lenient = int(request.configuration.where("patience") == "default")
     card.fallback_on = " ".join(request.fallback_on)
     card.hosts = " ".join(dict.fromkeys([*record.hosts, *request.hosts, record.id]))
     card.notice = int(os.path.exists(f"{job.home}/notices/{record.id}"))

@@ -266,7 +266,9 @@ class _Run:
         down = breaker.first_open(self.scene.home, hosts, time.time(), self.request.fallback_on)
         if down is not None:
             self._climb(job, messages.no_answer(breaker.shown(down.host), down.reason))
-        job.patience = self.request.patience
+        default = self.request.configuration.where("patience") == "default"
+        hook = settings.is_on(self.scene.environ.get("PRE_COMMIT"))
+        job.patience = policy.patience(self.request.patience, default=default, hook=hook)
 
     def _after_another(self, started: float, mode: str, *, offline: bool) -> int:
         """Another process refreshes the same request: wait for it and use what it made, or what it learned.

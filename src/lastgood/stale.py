@@ -5,7 +5,7 @@ Ends in the tool (exec), or says what has to be told instead: the whole story, o
 
 import time
 
-from lastgood import behind, breaker, launch, locks, messages, notices, outage, refresh, request, surroundings
+from lastgood import behind, breaker, launch, locks, messages, notices, outage, policy, refresh, request, settings, surroundings
 from lastgood import scene as scenes
 from lastgood.errors import LaunchFailed
 
@@ -35,6 +35,8 @@ def lean_job(scene: "Scene", card: "Card") -> "Job":
 def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
     """Become the best there is after at most `patience`, or at once without `wait`. Else STORY or ANSWERED."""
     started = time.time()
+    hook = settings.is_on(scene.environ.get("PRE_COMMIT"))
+    card.patience = policy.patience(card.patience, default=bool(card.lenient), hook=hook)
     job.patience = card.patience
     job.known_source = card.source
     down = breaker.first_known(scene.home, card.hosts.split(), card.fallback_on.split())
