@@ -7,20 +7,12 @@ plugins listed there reach it; lastgood's tools have environments of their own, 
 import os
 import sys
 
-from lastgood import settings
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 _STATES = (("/.install_state_v1", '"additional_dependencies"'), ("/.prek-hook.json", '"dependencies"'))
 """Where a runner says so: pre-commit's file and prek's, and the key."""
 
 
-def listed(environ: "Mapping[str, str]") -> "tuple[str, ...]":
-    """The requirements that were listed for the hook that this process is; none where it is no hook."""
-    if not settings.is_on(environ.get("PRE_COMMIT")):
-        return ()
+def listed() -> "tuple[str, ...]":
+    """The requirements that were listed for the hook in whose environment this process runs; none where there is no such thing."""
     for name, key in _STATES:
         try:
             descriptor = os.open(sys.prefix + name, os.O_RDONLY)

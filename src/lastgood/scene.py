@@ -3,7 +3,7 @@
 import os
 
 from lastgood import card as cards
-from lastgood import hookenv, paths, request, settings, surroundings
+from lastgood import paths, request, settings, surroundings
 from lastgood.errors import Damage, StateError
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ class Scene:
         self.cwd = os.getcwd()
         self.configs = surroundings.configs(self.cwd)
         self.interpreter = surroundings.interpreter(words, environ, self.cwd)
-        self.beside = hookenv.listed(environ)
+        self.beside = _listed_for_hook() if settings.is_on(environ.get("PRE_COMMIT")) else ()
         self.key = request.card_key(words, environ, self.cwd, self.configs, self.interpreter, self.beside)
         self.home = paths.home(environ)
         self.card: Card | None = None
@@ -112,6 +112,12 @@ def find_card(scene: Scene) -> "Card | None":
         scene.reason = "a file that decides the request, or its record, has changed"
         return None
     return card
+
+
+def _listed_for_hook() -> "tuple[str, ...]":
+    from lastgood import hookenv  # only a hook has such an environment
+
+    return hookenv.listed()
 
 
 def is_offline(scene: Scene) -> bool:
