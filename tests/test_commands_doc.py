@@ -72,7 +72,7 @@ def test_the_fields_of_status_and_doctor(demo: Index, sandbox: Sandbox) -> None:
     assert set(found) == fields("## `lastgood status --json`")
     assert set(tool) == fields("Each of `tools`:")
     assert set(host) == fields("Each of `hosts`:")
-    assert set(tool["last"]) == {"at", "outcome", "reason", "status", "class"}
+    assert set(tool["last"]) == {"at", "outcome", "reason", "status", "class", "version"}
     examined: dict[str, Any] = json.loads(sandbox.lastgood("doctor", "--json").out)
     assert set(examined) == {"schema", "home", "findings"}
     assert {key for one in examined["findings"] for key in one} == fields("## `lastgood doctor --json`")

@@ -29,6 +29,11 @@ def _texts_after(key: str, text: str) -> "tuple[str, ...]":
     _, opened, rest = rest.partition("[")
     if not (found and opened):
         return ()
+    if "\\" in rest:
+        import json  # quotes within quotes: a marker
+
+        listed = json.loads(text)[key.strip('"')]
+        return tuple(str(line) for line in listed)
     texts: list[str] = []
     while True:
         between, quote, rest = rest.partition('"')

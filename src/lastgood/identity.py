@@ -145,13 +145,14 @@ def _apply_table(
         elif found.kind == "registry":
             made.source = _in_full(found, entry) or made.source
             positional = positional if made.searched else made.source
-        extra += ["--with=" + name for name in entry.with_]
+        extra += ["--with=" + name for name in entry.with_ if name not in words.values("--with")]
         if entry.python and not words.value("--python") and not environ.get("UV_PYTHON"):
             extra.append("--python=" + entry.python)
     cooldown = configuration.text("cooldown")
     if cooldown and words.value("--exclude-newer") is None and not environ.get("UV_EXCLUDE_NEWER"):
         extra.append("--exclude-newer=" + cooldown)
-    extra += ["--with=" + line for line in _plugins(made.source, beside) if line not in words.values("--with")]
+    given_with = [*words.values("--with"), *(word.removeprefix("--with=") for word in extra)]
+    extra += ["--with=" + line for line in _plugins(made.source, beside) if line not in given_with]
     made.extra = extra
     made.options = [*request.kept_options(words), *extra]
     made.plain = _plain(made, words, extra, positional, given)

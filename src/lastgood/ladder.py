@@ -110,25 +110,33 @@ def own_program(request: "Request") -> "tuple[str, str] | None":
     except PackageNotFoundError:
         return None
     wanted = [line for line in found.requires or () if _is_of_extras(line, request.target.extras)]
-    for name, value in request.fields["options"]:
+    for name, value in (*request.fields["options"], *request.fields["variables"]):
         if name == "--with":
             wanted.append(value)
-        elif name != "--python" or not _is_this_python(value):
+        elif name in ("--python", "UV_PYTHON"):
+            if not _is_this_python(value):
+                return None
+        elif name.startswith("--") and f"{name}={value}" not in request.extra:
             return None
     return (program, found.version) if satisfies(found.version, request) and all(map(_is_installed, wanted)) else None
 
 
 def _is_this_python(asked: str) -> bool:
-    """Whether a version that `--python` names is that of this interpreter: `3`, `3.12`, `3.12.1`."""
+    """Whether what `--python` names is this interpreter: its path, `3`, `3.12`, `3.12.1`."""
     parts = asked.split(".")
-    return parts == [str(part) for part in sys.version_info[: len(parts)]]
+    return os.path.realpath(asked) == os.path.realpath(sys.executable) or parts == [
+        str(part) for part in sys.version_info[: len(parts)]
+    ]
 
 
 def _is_of_extras(requirement: str, extras: "Sequence[str]") -> bool:
     """Whether a distribution requires this for one of its extras, and only for it."""
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
-    marker = Requirement(requirement).marker
+    try:
+        marker = Requirement(requirement).marker
+    except InvalidRequirement:
+        return False
     return marker is not None and not marker.evaluate({"extra": ""}) and any(marker.evaluate({"extra": one}) for one in extras)
 
 

@@ -73,7 +73,7 @@ def _flock(descriptor: int, path: str) -> Claim:
     return Claim(descriptor)
 
 
-def brief(path: str, seconds: float = 5.0) -> Claim:
+def brief(path: str, seconds: float) -> Claim:
     """Take a lock that nobody holds for more than moments. Raises Busy after `seconds`, LockTrouble as `claim` does."""
     until = time.monotonic() + seconds
     while True:

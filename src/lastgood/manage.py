@@ -12,7 +12,7 @@ from lastgood.errors import Damage, LastgoodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lastgood.identity import Request
     from lastgood.record import Generation, Record
@@ -106,7 +106,8 @@ def hold(home: str, record: "Record", *, held: bool) -> "Generation":
 def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Generation":
     kept = [one for one in record.generations if one.id != before.id and generations.exists(home, one.id)]
     others = ", ".join(f"`--to {one.version}`" for one in kept)
-    kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept)]
+    sent_back = [one for one in record.generations if any(one.digest == old["digest"] for old in record.refused)]
+    kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept and one not in sent_back)]
     if not kept:
         what = f"no `{record.tool}` {to} is kept" if to else f"nothing older than `{record.tool}` {before.version} is kept"
         raise Nothing(what, f"what is: {others}" if others else "")
@@ -127,14 +128,17 @@ def leased(home: str, identity: str) -> "Iterator[None]":
         raise LastgoodError(str(error)) from error
 
 
-def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tuple[str, Outcome, Record | None]":
+def warm(
+    words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = (), *, shown: bool
+) -> "tuple[str, Outcome, Record | None]":
     """Refresh what `lastgood run WORDS` would use, without running it: (tool, outcome, record).
 
+    `beside` is what a hook lists beside the tool, here and below.
     Raises Handover for what nothing is kept of, LastgoodError where the record is locked.
     """
     from lastgood import identity
 
-    scene = scenes.look(words, environ)
+    scene = scenes.look(words, environ, beside)
     made = identity.identify(scene)
     open_home(scene.home)
     with leased(scene.home, made.id):
@@ -144,14 +148,14 @@ def warm(words: "list[str]", environ: "dict[str, str]", *, shown: bool) -> "tupl
         return made.tool, outcome, job.record
 
 
-def write_card(words: "list[str]", environ: "dict[str, str]") -> None:
+def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = ()) -> None:
     """Make the first run of these words a hot one, where their record has just been refreshed for others.
 
     Raises Handover, LastgoodError.
     """
     from lastgood import identity
 
-    scene = scenes.look(words, environ)
+    scene = scenes.look(words, environ, beside)
     made = identity.identify(scene)
     with leased(scene.home, made.id):
         job = refresh.Job(scene, made)
@@ -159,7 +163,7 @@ def write_card(words: "list[str]", environ: "dict[str, str]") -> None:
         refresh.write_card(job)
 
 
-def freshen(words: "list[str]", environ: "dict[str, str]") -> "Outcome | None":
+def freshen(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = ()) -> "Outcome | None":
     """Refresh what `lastgood run WORDS` would use, for nobody who waits; None where there is nothing to do.
 
     What is fresh or held, forbids the network, waits for a host that is down, or is refreshed by another process stays as it is.
@@ -167,7 +171,7 @@ def freshen(words: "list[str]", environ: "dict[str, str]") -> "Outcome | None":
     """
     from lastgood import identity, upkeep
 
-    scene = scenes.look(words, environ)
+    scene = scenes.look(words, environ, beside)
     made = identity.identify(scene)
     if not _is_due(scene, made):
         return None

@@ -98,6 +98,7 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
         raise LastgoodError(f"it could not be built again ({outcome.reason})")
     if mine is not None:
         with records.exclusive(home, job.record.id):
+            refresh.changed_meanwhile(job, job.record)
             job.record.generations = [one for one in job.record.generations if one.id != mine.id]
             records.save(home, job.record)
         refresh.write_card(job)

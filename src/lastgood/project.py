@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ENTRY_TEXTS = ("version", "from", "python")
+_LONGEST_VALUE = 100  # lines
 _ENTRY_LISTS = ("with", "extras", "check")
 _FILE_KEYS = tuple(setting.key for setting in settings.SETTINGS if setting.key)
 _ENTRY_KEYS = (*_ENTRY_TEXTS, *_ENTRY_LISTS, *_FILE_KEYS)
@@ -205,7 +206,7 @@ def line_of(path: str, keys: "Sequence[str]") -> int:
     except (OSError, UnicodeDecodeError):
         return 0
     for number, line in enumerate(lines):
-        for end in range(number + 1, len(lines) + 1) if keys[-1] in line else ():
+        for end in range(number + 1, min(len(lines), number + _LONGEST_VALUE) + 1) if _may_name(keys[-1], line) else ():
             try:
                 data: object = tomllib.loads("\n".join(lines[:end]))
             except tomllib.TOMLDecodeError:
@@ -216,6 +217,12 @@ def line_of(path: str, keys: "Sequence[str]") -> int:
                 return number + 1
             break
     return 0
+
+
+def _may_name(key: str, line: str) -> bool:
+    """Whether a line may be the one that a key is named on: reading the file as often as its words stand in it takes too long."""
+    at = line.find(key)
+    return at >= 0 and not line.lstrip().startswith("#") and ("=" in line[at:] or "[" in line[:at])
 
 
 def _read(path: str, base: str) -> "dict[str, Any] | None":

@@ -7,7 +7,7 @@ manifests that every generation carries; one of a newer format is left alone.
 import os
 import time
 
-from lastgood import generations, locks, paths
+from lastgood import generations, locks, paths, surroundings
 from lastgood.errors import Damage, LastgoodError
 
 TYPE_CHECKING = False
@@ -75,9 +75,27 @@ class Record:
     last         {at, outcome, class, reason, words, status} of the last refresh
     words        what follows `lastgood run` in the last refresh, up to the tool; none where a credential stands in it
     place        the working directory of the last refresh: `warm --all` asks again from there
+    beside       what the hook of the last refresh lists beside its tool
+
+    `stamp` is that of the file as it was read or written, so that a card never vouches for a change that it does not know of.
     """
 
-    __slots__ = ("asked", "current", "generations", "held", "hosts", "id", "last", "place", "refused", "request", "tool", "words")
+    __slots__ = (
+        "asked",
+        "beside",
+        "current",
+        "generations",
+        "held",
+        "hosts",
+        "id",
+        "last",
+        "place",
+        "refused",
+        "request",
+        "stamp",
+        "tool",
+        "words",
+    )
 
     def __init__(self, identity: str, request: "dict[str, Any]", tool: str) -> None:
         self.id = identity
@@ -92,6 +110,8 @@ class Record:
         self.last: dict[str, Any] = {}
         self.words: list[str] = []
         self.place = ""
+        self.beside: list[str] = []
+        self.stamp: tuple[str, int, int] | None = None
 
     def generation(self, identity: str = "") -> "Generation | None":
         """The generation called `identity`, or the current one."""
@@ -117,6 +137,15 @@ class Record:
                 return one
         return None
 
+    def keeps(self, refused: "dict[str, Any]") -> bool:
+        """Whether a generation that is still kept is what was refused."""
+        return any(_is_the_same(one, refused) for one in self.generations)
+
+    def rolled_back(self) -> bool:
+        """Whether what runs is what somebody went back to, and nothing newer is good."""
+        current = self.generation()
+        return current is not None and any(one["by"] == "rollback" and one["at"] >= current.kept for one in self.refused)
+
     def usable(self, home: str) -> "Generation | None":
         """The best generation that still stands: the current one, else the newest of the others."""
         current = self.generation()
@@ -124,6 +153,10 @@ class Record:
             if generations.exists(home, one.id):
                 return one
         return None
+
+
+def _is_the_same(one: "Generation", refused: "dict[str, Any]") -> bool:
+    return bool(one.digest == refused["digest"] or (refused["version"] and one.version == refused["version"]))
 
 
 def _newer(version: str, than: str) -> bool:
@@ -160,14 +193,14 @@ def lock_of(home: str, identity: str) -> str:
     return f"{home}/records/{identity}.lock"
 
 
-def exclusive(home: str, identity: str) -> "locks.Claim":
-    """Hold the record's file for a change: read, change, save. Raises LastgoodError where another process does not let go.
+def exclusive(home: str, identity: str, seconds: float = 1.0) -> "locks.Claim":
+    """Hold the record's file for a change: read, change, save. Raises LastgoodError where another process has it that long.
 
     Not the lease of a refresh (`lock_of`), which lasts as long as the index does not answer: a person who rolls back meanwhile
     must not wait for it. What the refresh then writes takes over what was changed (compare-and-swap).
     """
     try:
-        return locks.brief(f"{home}/records/{identity}.write")
+        return locks.brief(f"{home}/records/{identity}.write", seconds)
     except locks.Busy as error:
         raise LastgoodError(f"another process is changing the record of `{slug_of(identity)}`", "try again") from error
     except locks.LockTrouble as error:
@@ -207,8 +240,9 @@ def parse(text: str) -> Record:
         ]
         record.hosts = [_text(host) for host in data["hosts"]]
         record.last = dict(data["last"])
-        record.words = [_text(word) for word in data["words"]]
-        record.place = _text(data["place"])
+        record.words = [_text(word) for word in data.get("words", [])]
+        record.place = _text(data.get("place", ""))
+        record.beside = [_text(line) for line in data.get("beside", [])]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise Damage(f"{type(error).__name__}: {error}") from error
     return record
@@ -217,7 +251,7 @@ def parse(text: str) -> Record:
 def text_of(record: Record) -> str:
     """The record as JSON."""
     data: dict[str, Any] = {"is": HEADER, "format": FORMAT}
-    data.update({name: getattr(record, name) for name in record.__slots__ if name != "generations"})
+    data.update({name: getattr(record, name) for name in record.__slots__ if name not in ("generations", "stamp")})
     data["generations"] = [one.data() for one in record.generations]
     import json  # see `parse`
 
@@ -228,6 +262,7 @@ def load(home: str, identity: str) -> "Record | None":
     """The record called `identity`; None where there is none. Raises Damage, NewerFormat, OSError."""
     try:
         with open(file_of(home, identity), encoding="utf-8") as file:
+            found = os.fstat(file.fileno())
             record = parse(file.read())
     except FileNotFoundError:
         return None
@@ -235,12 +270,14 @@ def load(home: str, identity: str) -> "Record | None":
         raise Damage("not text") from error
     if record.id != identity:
         raise Damage("another request's record")
+    record.stamp = (file_of(home, identity), found.st_size, found.st_mtime_ns)
     return record
 
 
 def save(home: str, record: Record) -> None:
-    """Replace the record's file. The caller holds its lock."""
+    """Replace the record's file. The caller holds it (`exclusive`)."""
     write(file_of(home, record.id), text_of(record))
+    record.stamp = surroundings.stamp(file_of(home, record.id))
 
 
 def write(path: str, text: str, *, durable: bool = True) -> None:

@@ -148,7 +148,7 @@ def replay(last: "dict[str, Any]") -> Outcome:
     failure = str(last.get("class", ""))
     verdict = outage.OUTAGE if failure in outage.OUTAGES else outage.ANSWER
     finding = outage.Finding(verdict, failure, reason, outage.addresses(str(last.get("words", ""))))
-    outcome = Outcome(kind, reason, finding)
+    outcome = Outcome(kind, reason, finding, version=str(last.get("version", "")))
     outcome.status = int(last.get("status", 1))
     outcome.words = str(last.get("words", "")).encode()
     return outcome
@@ -445,7 +445,7 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
     record, now = job.record, time.time()
     before = record.generation()
     with records.exclusive(job.home, record.id):
-        if _changed_meanwhile(job, record) and outcome.kind == NEW and kept is not None and _is_kept_back(job, record, kept):
+        if changed_meanwhile(job, record) and outcome.kind == NEW and kept is not None and _is_kept_back(job, record, kept):
             outcome.kind = UNCHANGED
         _remember(job, record, outcome, kept, now)
         records.save(job.home, record)
@@ -473,7 +473,7 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
             history.note(job.home, "recovered", host=ended.host, since=ended.since, reason=ended.reason)
 
 
-def _changed_meanwhile(job: Job, record: "Record") -> bool:
+def changed_meanwhile(job: Job, record: "Record") -> bool:
     """Take over what people changed since the record was read (compare-and-swap); whether they did."""
     from lastgood import record as records
 
@@ -506,7 +506,8 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     named = [finding.host] if finding is not None and finding.host and outcome.kind == OUTAGE else []
     record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
-    record.words, record.place = _asked_with(job)
+    record.last["version"] = outcome.version
+    record.words, record.place, record.beside = _asked_with(job)
     if outcome.kind in (OUTAGE, ANSWER, LOCAL):
         record.last["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
         record.last["class"] = finding.kind if finding else ""
@@ -517,18 +518,19 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
         standing = [one for one in record.generations if generations.exists(job.home, one.id) and one.digest != kept.digest]
         record.generations = [kept, *standing]
         record.current = kept.id
-        record.refused = []  # something newer is good
         from lastgood import record as records
 
         del record.generations[records.KEPT :]
+        # what was rolled back from and is still kept must not be gone back to
+        record.refused = [one for one in record.refused if one["by"] == "rollback" and record.keeps(one)]
     if outcome.kind == REFUSED and kept is not None:
         one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
         one["check"] = outcome.check
         record.refused = [*[old for old in record.refused if old["digest"] != kept.digest], one][-10:]
 
 
-def _asked_with(job: Job) -> "tuple[list[str], str]":
-    """The words of this run up to the tool, and from where: what `warm --all` does again.
+def _asked_with(job: Job) -> "tuple[list[str], str, list[str]]":
+    """The words of this run up to the tool, from where, and what a hook lists beside it: what `warm --all` does again.
 
     Without those that chose how this one run asks, or that the table adds. None where a credential stands in one: those are never
     written down.
@@ -536,9 +538,10 @@ def _asked_with(job: Job) -> "tuple[list[str], str]":
     scene = job.scene
     given = [(f"{name}={value}" if value else name, kind) for name, value, kind in scene.words.options]
     words = [word for word, kind in given if kind not in _OF_ONE_RUN and word not in job.request.extra]
+    words += [f"--cooldown={scene.words.flags['cooldown']}"] if "cooldown" in scene.words.flags else []
     words.append(scene.words.plain[scene.words.cut])
-    hidden = any(without_credentials(word) != word for word in words)
-    return ([] if hidden else words), scene.origin or scene.cwd
+    hidden = any(without_credentials(word) != word for word in (*words, *scene.beside))
+    return ([] if hidden else words), scene.origin or scene.cwd, [] if hidden else list(scene.beside)
 
 
 def _notice(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None") -> str:
@@ -602,7 +605,7 @@ def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.
     card.fallback_on = " ".join(request.fallback_on)
     card.hosts = " ".join(dict.fromkeys([*record.hosts, *request.hosts, record.id]))
     card.notice = int(os.path.exists(f"{job.home}/notices/{record.id}"))
-    card.stamps = [*request.stamps, surroundings.stamp(records.file_of(job.home, record.id))]
+    card.stamps = [*request.stamps, record.stamp or surroundings.stamp(records.file_of(job.home, record.id))]
     return card
 
 

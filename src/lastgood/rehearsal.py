@@ -46,7 +46,7 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
     """
     try:
         with contextlib.chdir(os.getcwd()):  # the words may lead elsewhere
-            scene = scenes.look(list(words), environ)
+            scene = scenes.look(list(words), environ, beside)
             made = identity.identify(scene)
             name, said = _find(scene, made, beside, own=own)
     except request.Handover as refusal:

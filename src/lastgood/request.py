@@ -565,10 +565,10 @@ def plugins(listed: "Iterable[str]", package: str) -> "list[str]":
     found = []
     for line in listed:
         try:
-            name = target(line.strip()).name
+            wanted = target(line.partition(";")[0].strip())  # a marker is for uv to look at
         except Handover:
             continue
-        if name not in ("", "lastgood", package):
+        if wanted.name not in ("lastgood", package) and (wanted.name or wanted.url):
             found.append(line.strip())
     return found
 

@@ -160,8 +160,9 @@ class _Run:
         if self.record is None or os.path.exists(records.file_of(self.scene.home, self.record.id)):
             return
         try:
-            with records.exclusive(self.scene.home, self.record.id):
-                records.save(self.scene.home, self.record)
+            with records.exclusive(self.scene.home, self.record.id, 0):
+                if not os.path.exists(records.file_of(self.scene.home, self.record.id)):
+                    records.save(self.scene.home, self.record)
         except (LastgoodError, OSError):
             return  # whoever holds it writes it; a home that cannot be written stays as it is
 

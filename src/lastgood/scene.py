@@ -8,6 +8,8 @@ from lastgood.errors import Damage, StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lastgood.card import Card
     from lastgood.request import Words
 
@@ -37,14 +39,14 @@ class Scene:
         "words",
     )
 
-    def __init__(self, words: "Words", environ: "dict[str, str]", origin: str) -> None:
+    def __init__(self, words: "Words", environ: "dict[str, str]", origin: str, beside: "Sequence[str]" = ()) -> None:
         self.words = words
         self.environ = environ
         self.origin = origin
         self.cwd = os.getcwd()
         self.configs = surroundings.configs(self.cwd)
         self.interpreter = surroundings.interpreter(words, environ, self.cwd)
-        self.beside = _listed_for_hook() if settings.is_on(environ.get("PRE_COMMIT")) else ()
+        self.beside = beside or (_listed_for_hook() if settings.is_on(environ.get("PRE_COMMIT")) else ())
         self.key = request.card_key(words, environ, self.cwd, self.configs, self.interpreter, self.beside)
         self.home = paths.home(environ)
         self.card: Card | None = None
@@ -63,8 +65,11 @@ class Scene:
         return {**self.environ, "LASTGOOD_QUIET": "1"} if self.words.quiet else self.environ
 
 
-def look(argv: "list[str]", environ: "dict[str, str]") -> Scene:
-    """Read the words and look round. Changes to the directory that the words name, as uvx would. Raises Handover, UsageError."""
+def look(argv: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = ()) -> Scene:
+    """Read the words and look round, for a hook that lists `beside`. Changes to the directory that the words name, as uvx would.
+
+    Raises Handover, UsageError.
+    """
     words = request.parse(argv)
     request.refuse_environment(words, environ)
     place = request.directory(words, environ)
@@ -76,7 +81,7 @@ def look(argv: "list[str]", environ: "dict[str, str]") -> Scene:
         origin = os.getcwd()
         if place:
             os.chdir(place)
-        return Scene(words, environ, origin)
+        return Scene(words, environ, origin, beside)
     except OSError as error:
         refusal = request.Handover(f"the working directory cannot be used: {error.strerror}", words)
         refusal.origin = origin

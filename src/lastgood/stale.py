@@ -57,10 +57,15 @@ def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
     except locks.LockTrouble as error:
         told = behind.Told(refresh.LOCAL, str(error))
     else:
-        told = listener.wait(card.patience + _GRACE) if wait else behind.Told(refresh.UNCHANGED)
+        told = listener.wait(_longest(card)) if wait else behind.Told(refresh.UNCHANGED)
     if told is None:
         return _lost_patience(scene, card)
     return _after(scene, card, told)
+
+
+def _longest(card: "Card") -> float:
+    """How long to wait, in seconds; for as long as it takes where nothing may stand in for an index that does not answer."""
+    return card.patience + _GRACE if outage.UNREACHABLE in card.fallback_on.split() else behind.LONGEST
 
 
 def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+_SIGNALS = (*stopping.NUMBERS, signal.SIGINT)
 _TICK = 0.1  # seconds between two looks of whoever shows that something moves
 
 
@@ -81,8 +82,7 @@ def each(works: "Sequence[Callable[[], Any]]", at_once: int, watcher: Watcher) -
     try:
         while waiting or working:
             while waiting and len(working) < at_once:
-                worker = _Worker(*waiting.pop(0))
-                working.append(worker)
+                worker = _begin(*waiting.pop(0), working)
                 watcher.started(worker.index)
             for worker in select.select(working, [], [], _TICK)[0]:
                 if worker.listen():
@@ -90,7 +90,7 @@ def each(works: "Sequence[Callable[[], Any]]", at_once: int, watcher: Watcher) -
                     watcher.ended(worker.index, worker.result())
             watcher.tick()
     except BaseException:
-        before = {number: signal.getsignal(number) for number in (*stopping.NUMBERS, signal.SIGINT)}
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
         stopping.ignore()
         for worker in working:
             worker.stop()
@@ -101,14 +101,27 @@ def each(works: "Sequence[Callable[[], Any]]", at_once: int, watcher: Watcher) -
         raise
 
 
+def _begin(index: int, work: "Callable[[], Any]", working: list[_Worker]) -> _Worker:
+    """Start a worker. No signal may arrive in it before it has its own ways of ending, nor here before it is known."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        worker = _Worker(index, work)
+        working.append(worker)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return worker
+
+
 def _work(work: "Callable[[], Any]", writes: int) -> None:
     """Be the worker: do the work, say what it came to, and end without returning into the caller's code."""
     import json
 
     status = 1
     try:
-        for number in (*stopping.NUMBERS, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)  # the caller's own ways of ending are not a worker's
+        for number in _SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup means the workers, too
+                signal.signal(number, signal.SIG_DFL)  # the caller's own ways of ending are not a worker's
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         with stopping.Unwinding(signal.SIGINT):
             line = json.dumps(work()).encode() + b"\n"
         while line:

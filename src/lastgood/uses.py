@@ -14,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lastgood.hookfile import Call
     from lastgood.identity import Request
     from lastgood.record import Record
 
@@ -43,7 +42,7 @@ class Useless(Exception):  # noqa: N818 (what was found)
 
 def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
     """The uses that a command line names: each tool, with the options for all of them."""
-    return [Use([*options, tool], os.getcwd(), f"`{tool}`") for tool in tools]
+    return [Use([*options, tool], os.getcwd(), f"`{request.without_credentials(tool)}`") for tool in tools]
 
 
 def here(environ: "dict[str, str]") -> "list[Use]":
@@ -51,18 +50,8 @@ def here(environ: "dict[str, str]") -> "list[Use]":
     cwd = os.getcwd()
     found = []
     for path in hookfile.find(cwd):
-        found += [Use(_with_plugins(call), os.path.dirname(path), call.where, call.beside) for call in hookfile.calls(path)]
+        found += [Use(call.words, os.path.dirname(path), call.where, call.beside) for call in hookfile.calls(path)]
     return found + [Use([tool], cwd, f"`{tool}`") for tool in sorted(tools_here(environ))]
-
-
-def _with_plugins(call: "Call") -> "list[str]":
-    """The words of a hook and what it lists beside its tool: as `run` sees it from within the hook's environment."""
-    try:
-        parsed = request.parse(call.words)
-        package = request.target(parsed.value("--from") or parsed.target).name
-    except (request.Handover, UsageError):
-        return call.words
-    return [*("--with=" + line for line in request.plugins(call.beside, package)), *call.words]
 
 
 def tools_here(environ: "dict[str, str]") -> "list[str]":
@@ -77,7 +66,7 @@ def everywhere(home: str) -> "list[Use]":
     found = []
     for record in manage.all_records(home):
         use = Use(record.words, record.place, f"`{record.tool}`")
-        use.kept = record
+        use.kept, use.beside = record, record.beside
         found.append(use)
     return found
 
@@ -86,7 +75,7 @@ def once(uses: "Iterable[Use]") -> "list[Use]":
     """Those of `uses` that may lead to environments of their own: a tool's arguments change nothing."""
     found: dict[tuple[str, ...], Use] = {}
     for use in uses:
-        same = (use.place, *_without_arguments(use.words))
+        same = (use.place, *use.beside, *_without_arguments(use.words))
         found.setdefault((use.kept.id, *same) if use.kept is not None else same, use)
     return list(found.values())
 
@@ -105,9 +94,9 @@ def identify(use: Use, environ: "dict[str, str]") -> "Request":
         return _identify_again(use, use.kept, environ)
     try:
         with contextlib.chdir(use.place):
-            return identity.identify(scenes.look(use.words, environ))
+            return identity.identify(scenes.look(use.words, environ, use.beside))
     except request.Handover as refusal:
-        raise Useless(refusal.reason) from refusal
+        raise Useless(request.without_credentials(refusal.reason)) from refusal
     except LastgoodError as error:
         raise _of(use, error) from error
 
@@ -124,9 +113,9 @@ def _identify_again(use: Use, record: "Record", environ: "dict[str, str]") -> "R
         raise Useless(hidden if use.place else "the words that led to it are not known until it runs again")
     try:
         with contextlib.chdir(use.place):
-            made = identity.identify(scenes.look(use.words, environ))
+            made = identity.identify(scenes.look(use.words, environ, use.beside))
     except (request.Handover, LastgoodError) as refusal:
-        raise Useless(str(refusal)) from refusal
+        raise Useless(request.without_credentials(str(refusal))) from refusal
     except OSError as error:
         raise Useless(f"the directory that it was used in cannot be entered ({(error.strerror or str(error)).lower()})") from error
     if made.id != record.id:

@@ -107,8 +107,10 @@ def _plain_letters(error: UnicodeError) -> "tuple[str | bytes, int]":
     """What stands for letters that an encoding lacks, one for one, so that columns stay where they are."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    text = error.object[error.start : error.end]
-    return "".join(_LETTERS.get(letter, "?") for letter in text), error.end
+    letter = error.object[error.start]
+    if "\udc80" <= letter <= "\udcff":
+        return bytes([ord(letter) - 0xDC00]), error.start + 1  # a byte of a file name that is no text
+    return _LETTERS.get(letter, "?"), error.start + 1
 
 
 def _main(words: "list[str]", environ: "dict[str, str]") -> int:

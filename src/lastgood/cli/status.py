@@ -179,7 +179,7 @@ def _state(record: "Record", age: "float | None", max_age: float, *, stands: boo
         return "missing"
     if record.held:
         return "held"
-    if record.refused:
+    if record.rolled_back() or any(one["by"] == "check" for one in record.refused):
         return "refused"
     return "fresh" if age is not None and policy.is_fresh(age, max_age) else "stale"
 

@@ -108,7 +108,7 @@ def _freshen(given: "argparse.Namespace", environ: "dict[str, str]") -> None:
         with contextlib.suppress(LastgoodError, uses.Useless, request.Handover, records.NewerFormat, OSError):
             uses.identify(use, environ)
             with contextlib.chdir(use.place):
-                manage.freshen(use.words, environ)
+                manage.freshen(use.words, environ, use.beside)
 
 
 class _Work:
@@ -181,14 +181,14 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
     first, *others = work.uses
     try:
         with contextlib.chdir(first.place):
-            _, outcome, record = manage.warm(first.words, environ, shown=shown)
+            _, outcome, record = manage.warm(first.words, environ, first.beside, shown=shown)
     except records.NewerFormat as newer:
         return _trouble(f"its record was written by a newer lastgood: format {newer.args[0]}, this one reads {records.FORMAT}")
     current = record.generation() if record is not None else None
     if outcome.good:
         for use in others:
             with contextlib.chdir(use.place):
-                manage.write_card(use.words, environ)
+                manage.write_card(use.words, environ, use.beside)
     return {
         "kind": outcome.kind,
         "reason": outcome.reason,

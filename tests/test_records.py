@@ -1,0 +1,112 @@
+"""Records outlive what writes and reads them: other versions of lastgood, and people and refreshes that change them at one time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lastgood import record as records
+from lastgood import surroundings
+from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, own_lines
+from tests.support.sandbox import lastgood_script
+from tests.support.wheels import demo_dep, demo_tool
+
+if TYPE_CHECKING:
+    from tests.support.index import Index
+    from tests.support.sandbox import Sandbox
+
+
+def test_a_record_without_the_newest_fields(demo: Index, sandbox: Sandbox) -> None:
+    """What an earlier lastgood wrote is read as it is: a hold stays a hold."""
+    del demo
+    keep(sandbox)
+    assert sandbox.lastgood("hold", "demo-tool").status == 0
+    path = sandbox.home / "records" / f"{only_record(sandbox).id}.json"
+    data = json.loads(path.read_text("utf-8"))
+    for name in ("words", "place", "beside"):
+        del data[name]
+    path.write_text(json.dumps(data), "utf-8")
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+    assert only_record(sandbox).held
+
+
+def test_a_record_knows_the_file_that_it_was_read_from(demo: Index, sandbox: Sandbox) -> None:
+    """A card that is made from what was read before somebody rolled back does not vouch for the record of after."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    before = only_record(sandbox)
+    path = records.file_of(str(sandbox.home), before.id)
+    assert before.stamp == surroundings.stamp(path)
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    assert before.stamp != surroundings.stamp(path)
+    assert only_record(sandbox).stamp == surroundings.stamp(path)
+
+
+def test_what_was_sent_back_is_not_gone_back_to(demo: Index, sandbox: Sandbox) -> None:
+    """2.0 was rolled back from; from 3.0, which is bad as well, the way back is to 1.0."""
+    keep(sandbox)
+    for version in ("2.0", "3.0"):
+        demo.publish(demo_tool(version))
+        grow_old(sandbox, 3600.0)
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+        assert sandbox.lastgood("rollback", "demo-tool").status == 0
+        sandbox.wait_quiet()
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+
+
+@pytest.mark.parametrize("table", ["", 'demo-tool = { with = ["demo-dep"] }', 'demo-tool = { with = ["b-dep"] }'])
+def test_warm_and_a_hook_mean_the_same_record(demo: Index, sandbox: Sandbox, table: str) -> None:
+    """Whatever the table adds and whatever the hook lists: what `warm` kept is what the hook's own environment asks for."""
+    for wheel in (demo_dep("1.0"), demo_tool("1.0", name="b-dep"), demo_tool("1.0", name="a-dep")):
+        demo.publish(wheel)
+    (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{table}\n", "utf-8")
+    (sandbox.work / ".pre-commit-config.yaml").write_text(
+        "repos:\n- repo: x/lastgood\n  rev: v1\n  hooks:\n"
+        "  - {id: lastgood, args: [demo-tool], additional_dependencies: [demo-dep, a-dep, demo-tool]}\n",
+        "utf-8",
+    )
+    assert sandbox.lastgood("warm").status == 0
+    kept = {record.id for record in all_records(sandbox)}
+    hook = sandbox.root / "hook"
+    made = sandbox.run(["uv", "venv", "--quiet", str(hook)])
+    assert made.status == 0, made
+    (hook / ".install_state_v1").write_text('{"additional_dependencies": ["demo-dep", "a-dep", "demo-tool"]}', "utf-8")
+    code = "import sys; from lastgood.__main__ import main; sys.exit(main(['run', 'demo-tool', '--version']))"
+    sources = os.path.dirname(os.path.dirname(records.__file__))
+    libraries = os.pathsep.join([sources, *(place for place in sys.path if place.endswith("site-packages"))])
+    demo.stop()
+    result = sandbox.run([str(hook / "bin" / "python"), "-c", code], env={"PRE_COMMIT": "1", "PYTHONPATH": libraries})
+    assert (result.status, result.out, own_lines(result)) == (0, "demo-tool 1.0\n", []), result
+    assert {record.id for record in all_records(sandbox)} == kept
+
+
+def test_a_credential_in_a_target_is_not_told(sandbox: Sandbox) -> None:
+    """Neither where it cannot be kept nor where it cannot be fetched."""
+    for words in (["git+http://user:s3cret@127.0.0.1:9/x.git"], ["x @ http://user:s3cret@127.0.0.1:9/x-1.0-py3-none-any.whl", "y"]):
+        result = sandbox.lastgood("warm", *words)
+        assert result.status == 1
+        assert "s3cret" not in "".join(own_lines(result)), result
+
+
+def test_nohup_holds_for_the_workers(demo: Index, sandbox: Sandbox) -> None:
+    """What is told to ignore a hangup goes on, with all that it started."""
+    demo.publish(demo_tool("1.0", name="other-tool"))
+    demo.fault("hang-before-headers", on="page")
+    process = sandbox.popen(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", lastgood_script(), "warm", "demo-tool", "other-tool"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    demo.wait_for_requests(2, "page")
+    os.killpg(process.pid, signal.SIGHUP)
+    demo.heal()
+    said = process.communicate(timeout=60)[1].decode()
+    assert (process.returncode, said.splitlines()[-1]) == (0, "lastgood: kept `demo-tool` 1.0, `other-tool` 1.0"), said
