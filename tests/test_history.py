@@ -102,6 +102,8 @@ def test_generations_refusals_and_what_people_did(index: Index, sandbox: Sandbox
         "  demo-tool 2.0 → 3.0",
         "2.0 held",
         "rolled back to 1.0 from 2.0",
+        "  demo-dep 2.0 → 1.0",
+        "  demo-tool 2.0 → 1.0",
         "1.0 let go",
     ]
     assert sandbox.lastgood("history", "demo-tool").out.splitlines()[0] == "demo-tool  any version  now 1.0"

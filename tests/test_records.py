@@ -110,3 +110,39 @@ def test_nohup_holds_for_the_workers(demo: Index, sandbox: Sandbox) -> None:
     demo.heal()
     said = process.communicate(timeout=60)[1].decode()
     assert (process.returncode, said.splitlines()[-1]) == (0, "lastgood: kept `demo-tool` 1.0, `other-tool` 1.0"), said
+
+
+def test_nothing_that_cannot_run_is_gone_back_to(demo: Index, sandbox: Sandbox) -> None:
+    """Where the interpreter of the version before is gone, `rollback` says so and changes nothing."""
+    keep(sandbox)
+    (old,) = (sandbox.home / "generations").iterdir()
+    demo.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    (old / "bin" / "python").unlink()
+    (old / "bin" / "python").symlink_to("/nowhere/python")
+    result = sandbox.lastgood("rollback", "demo-tool")
+    assert (result.status, own_lines(result)) == (1, ["error: nothing older than `demo-tool` 2.0 is kept"])
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
+def test_forward_again(demo: Index, sandbox: Sandbox) -> None:
+    """`rollback --to` a newer one that is kept takes back that it was sent back; to what runs already it says so."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    assert own_lines(sandbox.lastgood("rollback", "demo-tool", "--to", "1.0"))[0].startswith(
+        "error: `demo-tool` 1.0 is what runs now"
+    )
+    assert own_lines(sandbox.lastgood("rollback", "demo-tool", "--to", "2.0")) == ["`demo-tool` is now 2.0 (was 1.0)"]
+    assert only_record(sandbox).refused == []
+
+
+def test_an_option_that_was_mistyped(demo: Index, sandbox: Sandbox) -> None:
+    """uvx says that it knows no such option, and lastgood that it has one like it."""
+    del demo
+    plain = sandbox.uvx("--patince", "3s", "demo-tool")
+    result = sandbox.lastgood("run", "--patince", "3s", "demo-tool")
+    hint = "hint: `--patince` is no option that lastgood knows; did you mean `--patience`?"
+    assert (result.status, own_lines(result)) == (plain.status, [hint])
+    assert "--patience" in sandbox.lastgood("why", "--patince", "3s", "demo-tool").out

@@ -53,7 +53,7 @@ def _variables(here: "dict[str, str]", there: "dict[str, str]") -> "list[str]":
 
 
 def _side(variables: "Mapping[str, str]", name: str, where: str) -> str:
-    return f"{where} {variables[name]}" if name in variables else f"{where} not set"
+    return f"{where} {variables[name] or 'empty'}" if name in variables else f"{where} not set"
 
 
 def _by_name(files: "Sequence[str]") -> "dict[str, list[str]]":

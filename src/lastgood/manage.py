@@ -5,7 +5,7 @@ import os
 import shlex
 import time
 
-from lastgood import breaker, generations, history, locks, paths, policy, refresh
+from lastgood import breaker, differences, generations, history, locks, paths, policy, refresh
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import Damage, LastgoodError
@@ -78,13 +78,15 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
         before = fresh.generation()
         assert before is not None
         now = _earlier(home, fresh, before, to)
-        one = {"version": "", "digest": before.digest, "error": "rolled back", "at": time.time(), "by": "rollback", "check": ""}
-        if before.version != now.version:
-            one["version"] = before.version
-        fresh.refused = [*[old for old in fresh.refused if old["digest"] != before.digest], one]
+        fresh.refused = [old for old in fresh.refused if old["digest"] not in (before.digest, now.digest)]
+        if now.kept <= before.kept:  # else somebody goes forward again, by `--to`
+            version = before.version if before.version != now.version else ""
+            one = {"version": version, "digest": before.digest, "error": "rolled back", "at": time.time(), "by": "rollback"}
+            fresh.refused.append({**one, "check": ""})
         fresh.current = now.id
         records.save(home, fresh)
-        history.note(home, "rollback", tool=fresh.tool, record=fresh.id, version=now.version, before=before.version)
+        moved = differences.moved(before.dists, now.dists)
+        history.note(home, "rollback", tool=fresh.tool, record=fresh.id, version=now.version, before=before.version, changes=moved)
         return before, now
 
 
@@ -104,14 +106,26 @@ def hold(home: str, record: "Record", *, held: bool) -> "Generation":
 
 
 def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Generation":
-    kept = [one for one in record.generations if one.id != before.id and generations.exists(home, one.id)]
+    kept = [one for one in record.generations if one.id != before.id and _can_run(home, one)]
     others = ", ".join(f"`--to {one.version}`" for one in kept)
     sent_back = [one for one in record.generations if any(one.digest == old["digest"] for old in record.refused)]
     kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept and one not in sent_back)]
     if not kept:
         what = f"no `{record.tool}` {to} is kept" if to else f"nothing older than `{record.tool}` {before.version} is kept"
+        if to == before.version:
+            what = f"`{record.tool}` {to} is what runs now"
         raise Nothing(what, f"what is: {others}" if others else "")
     return kept[0]
+
+
+def _can_run(home: str, one: "Generation") -> bool:
+    """Whether a generation stands, with the interpreter and the programs that it was kept with."""
+    place = f"{home}/generations/{one.id}"
+    try:
+        programs = all(os.path.exists(f"{place}/{file}") for _, file, _ in one.commands.values() if file)
+        return programs and generations.interpreter_stamp(place) == one.base
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

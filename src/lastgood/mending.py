@@ -104,6 +104,7 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
         refresh.write_card(job)
     if outcome.kind == refresh.NEW:
         generations.compile_all(f"{home}/generations/{job.record.current}")
+        generations.measure(f"{home}/generations/{job.record.current}")
     return f"built `{job.record.tool}` {outcome.version} again"
 
 

@@ -407,7 +407,8 @@ def _option(words: Words, argv: "list[str]", index: int) -> int:
 def _take(words: Words, name: str, value: "str | None", argv: "list[str]", index: int) -> int:
     known = OPTIONS.get(name)
     if known is None:
-        raise Handover(f"`{name}` is no option that lastgood knows")
+        near = settings.suggestion(name, tuple(settings.FLAGS))
+        raise Handover(f"`{name}` is no option that lastgood knows{near}")
     canonical, kind, takes_value, repeats = known
     taken = 1
     if takes_value and value is None:

@@ -31,6 +31,8 @@ _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock
 
 def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, str]") -> int:
     """Become plain uvx with the words as they are, lastgood's own options left out."""
+    if "did you mean" in refusal.reason:  # uvx will say that it knows no such option, and not that lastgood has one like it
+        messages.say("hint", refusal.reason, environ)
     return _uvx(refusal.words.plain if refusal.words is not None else argv, environ, refusal.origin)
 
 

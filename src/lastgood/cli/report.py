@@ -63,6 +63,13 @@ def _write(path: str, text: str) -> None:
             file.write(text)
     else:
         record.write(path, text, durable=False)
+        os.chmod(path, 0o666 & ~_umask())  # others may read it, as any page
+
+
+def _umask() -> int:
+    now = os.umask(0o077)
+    os.umask(now)
+    return now
 
 
 def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) -> str:

@@ -22,12 +22,14 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     for record in manage.of_tool(home, given.tool, environ):
         before, now = manage.roll_back(home, record, given.to)
-        messages.say("", f"`{record.tool}` is now {_said(before, now)} until a newer release is good", environ)
+        messages.say("", f"`{record.tool}` is now {_said(before, now)}", environ)
     return 0
 
 
 def _said(before: "Generation", now: "Generation") -> str:
+    if now.kept > before.kept:
+        return f"{now.version} (was {before.version})"
     if before.version != now.version:
-        return f"{now.version} (was {before.version}); {before.version} stays kept back"
+        return f"{now.version} (was {before.version}); {before.version} stays kept back until a newer release is good"
     moved = ", ".join(differences.moved(before.dists, now.dists))
-    return f"{now.version} with {moved or 'what it had before'}; what it had stays kept back"
+    return f"{now.version} with {moved or 'what it had before'}; what it had stays kept back until a newer release is good"

@@ -20,6 +20,8 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Let go."""
     home = paths.home(environ)
     for record in manage.of_tool(home, given.tool, environ):
+        sent_back = [one["version"] for one in record.refused if one["by"] == "rollback" and one["version"]]
         current = manage.hold(home, record, held=False)
-        messages.say("", f"`{record.tool}` {current.version} may be replaced by the next refresh", environ)
+        also = f", also by {' and '.join(sent_back)}, which was rolled back from" if sent_back else ""
+        messages.say("", f"`{record.tool}` {current.version} may be replaced by the next refresh{also}", environ)
     return 0

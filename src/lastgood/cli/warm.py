@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import shlex
 import sys
 
 from lastgood import (
@@ -73,7 +74,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         return _behind(given, environ)
     wanted = _wanted(given, environ)
     if given.check:
-        return _check(wanted, environ)
+        return _check(given, wanted, environ)
     if not wanted and given.all:
         messages.say("", "nothing is kept yet", environ)
         return 0
@@ -191,7 +192,7 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
                 manage.write_card(use.words, environ, use.beside)
     return {
         "kind": outcome.kind,
-        "reason": outcome.reason,
+        "reason": f"{outcome.version} does not start: {outcome.reason}" if outcome.kind == "refused" else outcome.reason,
         "version": current.version if current is not None else "",
         "new": current.id if current is not None and outcome.kind == "new" else "",
         "waiting": outcome.version if record is not None and record.held and current is not None else "",
@@ -312,11 +313,12 @@ def _why(work: _Work) -> str:
 # --- asking ---------------------------------------------------------------------------------------------------------
 
 
-def _check(wanted: "list[Use]", environ: "dict[str, str]") -> int:
+def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str, str]") -> int:
     """Say from which rung each tool would run; 1 where one would not."""
     found = _rungs(wanted, environ)
     if not found:
-        messages.say("", "nothing is used here: neither [tool.lastgood.tools] nor a hook names a tool", environ)
+        here = "nothing is used here: neither [tool.lastgood.tools] nor a hook names a tool"
+        messages.say("", "nothing is kept yet" if given.all else here, environ)
     names = [rung.tool or use.where.replace("`", "") for use, rung in found]
     width = max(map(len, names), default=0)
     for name, (_, rung) in zip(names, found, strict=True):
@@ -325,7 +327,8 @@ def _check(wanted: "list[Use]", environ: "dict[str, str]") -> int:
     missing = [name for name, (_, rung) in zip(names, found, strict=True) if rung.name == rehearsal.NOTHING]
     if missing:
         named = ", ".join(f"`{tool}`" for tool in dict.fromkeys(missing))
-        messages.say("error", f"{named} would not run with no network; run `lastgood warm` while the index is up", environ)
+        command = shlex.join(["lastgood", "warm", *given.tool])
+        messages.say("error", f"{named} would not run with no network; run `{command}` while the index is up", environ)
     return 1 if missing else 0
 
 

@@ -101,6 +101,8 @@ def _record(scene: "Scene", made: "Request") -> "Record | None":
         if record is not None and said == "none":
             said = "gone; the next run rebuilds it"
     sys.stdout.write(f"record     none ({made.id})\n" if said == "none" else f"record     {made.id}: {said}\n")
+    if record is not None and record.held:
+        sys.stdout.write(f"  held         no refresh replaces it; `lastgood unhold {record.tool}` lets the next one\n")
     for one in record.refused if record is not None else ():
         sys.stdout.write(f"  refused      {one['version'] or 'as it was resolved'}: {one['error']}\n")
     _nearest(scene, made)
