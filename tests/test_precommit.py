@@ -293,3 +293,16 @@ def run_eight(sandbox: Sandbox, lastgood: Path, place: Path) -> list[str]:
     assert [process.returncode for process in running] == [0] * 8, said
     assert all("demo-tool 1.0\n" in text for text in said), said
     return said
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_generic_hook_that_names_no_tool(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
+    """With empty `args` the runner's file names come first: the hook fails and says why; nothing is installed, nothing started."""
+    project = suite.project(sandbox, [{"id": "lastgood", "args": []}])
+    project.prepare(runner)
+    (project.place / "demo-tool").touch()
+    project.git("add", "demo-tool")
+    result = project.run(runner, "run", "--files", "demo-tool")
+    assert result.status == 1, result
+    assert "lastgood: error: the hook names no tool: `demo-tool` is a file; put the tool first in the hook's `args`" in result.out
+    assert (demo.requests("page"), sandbox.starts()) == ([], 0)

@@ -10,7 +10,7 @@ import time
 from lastgood import breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, settings, stale, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
-from lastgood.errors import LastgoodError, LaunchFailed, StateError
+from lastgood.errors import LastgoodError, LaunchFailed, StateError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +30,22 @@ _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock
 
 
 def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, str]") -> int:
-    """Become plain uvx with the words as they are, lastgood's own options left out."""
+    """Become plain uvx with the words as they are, lastgood's own options left out. Raises UsageError for a hook without a tool."""
+    if refusal.words is not None:
+        _refuse_file(refusal.words, environ)
     if "did you mean" in refusal.reason:  # uvx will say that it knows no such option, and not that lastgood has one like it
         messages.say("hint", refusal.reason, environ)
     return _uvx(refusal.words.plain if refusal.words is not None else argv, environ, refusal.origin)
+
+
+def _refuse_file(words: "request.Words", environ: "dict[str, str]") -> None:
+    """Raise UsageError where a hook runner put a file where the tool belongs: with empty `args`, file names follow at once.
+
+    uvx would look the file up on the index, and install and run whatever is called like it.
+    """
+    if settings.is_on(environ.get("PRE_COMMIT")) and words.value("--from") is None and os.path.isfile(words.target):
+        remedy = "put the tool first in the hook's `args`, or say `--from PACKAGE` before it if a tool is called like that file"
+        raise UsageError(f"the hook names no tool: `{words.target}` is a file", remedy)
 
 
 def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> int:
@@ -82,6 +94,7 @@ class _Run:
 
     def go(self) -> int:
         """Tell the story from the beginning."""
+        _refuse_file(self.scene.words, self.scene.environ)
         ended = self._identify()
         if ended is None:
             ended = self._open_home()
