@@ -32,11 +32,12 @@ class Request:
     options    uvx's options without those of output; `extra` those of them that the table adds
     plain      the whole command line for plain uvx, the table applied
     mode, max_age, patience, stale_max, fallback_on   the settings, in seconds
-    stamps     of every file that decided          hosts   that the settings name
-    check      the user's own smoke test
+    stamps     of every file that decided          urls    of indexes, that options and variables name
+    uv_files   uv's configuration files            check   the user's own smoke test
     """
 
     __slots__ = (
+        "_hosts",
         "check",
         "command",
         "configuration",
@@ -44,7 +45,6 @@ class Request:
         "fallback_on",
         "family",
         "fields",
-        "hosts",
         "id",
         "max_age",
         "mode",
@@ -58,6 +58,8 @@ class Request:
         "stamps",
         "target",
         "tool",
+        "urls",
+        "uv_files",
     )
 
     id: str
@@ -77,10 +79,25 @@ class Request:
     stale_max: float
     fallback_on: "tuple[str, ...]"
     stamps: "list[tuple[str, int, int]]"
-    hosts: "list[str]"
+    urls: "list[str]"
+    uv_files: "list[str]"
     check: "list[str]"
     slug: str
     configuration: "Configuration"
+
+    def __init__(self) -> None:
+        self._hosts: list[str] | None = None
+
+    @property
+    def hosts(self) -> "list[str]":
+        """The hosts that the settings name: the first of them are where a refresh asks.
+
+        Looked up when they are asked for: to read uv's files takes 10 ms that uvx need not wait for.
+        """
+        if self._hosts is None:
+            values = [*self.urls, *project.uv_index_urls(self.uv_files)]
+            self._hosts = list(dict.fromkeys(outage.host_of(url) for value in values for url in outage.addresses(value)))
+        return self._hosts
 
 
 def identify(scene: "Scene") -> Request:
@@ -105,7 +122,7 @@ def identify(scene: "Scene") -> Request:
     _settle(made, configuration)
     made.command = words.target if made.searched else made.target.command
     made.tool = (made.command or made.target.name or made.slug).rpartition("/")[2]
-    made.hosts = _hosts(words, environ)
+    made.urls = _index_urls(words, environ)
     return made
 
 
@@ -235,7 +252,7 @@ def _refuse_installed(made: Request, words: "Words", environ: "Mapping[str, str]
 def _fingerprint(made: Request, scene: "Scene") -> None:
     words, environ = scene.words, scene.environ
     stamps = [surroundings.stamp(path) for path in made.configuration.files]
-    files = surroundings.uv_files(words, environ)
+    files = made.uv_files = surroundings.uv_files(words, environ)
     contents = [_content(path, stamps) for path in files]
     named = [os.path.abspath(path) for path in request.files_named(words, environ)]
     contents += [_requirements(path, stamps) for path in named if path not in files]
@@ -332,11 +349,8 @@ def _settle(made: Request, configuration: "Configuration") -> None:
         configuration.settle("max-age", "0", "`@latest`")
 
 
-def _hosts(words: "Words", environ: "Mapping[str, str]") -> "list[str]":
-    """The hosts that options, variables and uv's files name: the first of them are where a refresh asks."""
+def _index_urls(words: "Words", environ: "Mapping[str, str]") -> "list[str]":
     values = [value for name, value, _ in words.options if value and "://" in value and name.endswith(("index", "url", "links"))]
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"):
         values += environ.get(name, "").split()
-    values += project.uv_index_urls(surroundings.uv_files(words, environ))
-    hosts = [outage.host_of(url) for value in values for url in outage.addresses(value)]
-    return list(dict.fromkeys(hosts))
+    return values
