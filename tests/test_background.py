@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 HOUR = 3600.0
+BIG = 2_000_000  # bytes; uv says that it fetches a wheel from a million on
 WAIT = ("--ready", "ready", "--sleep-until", "go")
 needs_proc = pytest.mark.skipif("not os.path.exists('/proc/self/fd')", reason="what a process holds open is seen in /proc (Linux)")
 
@@ -311,6 +312,23 @@ def test_a_slow_check_is_nobodys_outage(demo: Index, sandbox: Sandbox) -> None:
     line = "warning: running `demo-tool` 1.0, last checked 1h ago: 2.0 is still being checked in the background"
     expect_version(result, "1.0", line)
     assert open_hosts(sandbox) == {}
+    gate.touch()
+    sandbox.wait_quiet()
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
+def test_a_long_fetch_is_nobodys_outage(demo: Index, sandbox: Sandbox) -> None:
+    """A new release that takes longer to fetch than patience lasts: the last good runs and says so, and no breaker opens."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.clear_requests()
+    demo.publish(demo_tool("2.0", padding=BIG))
+    gate = sandbox.root / "gate"
+    demo.fault("trickle", on="file", interval=0.05, gate=gate)
+    line = "warning: running `demo-tool` 1.0, last checked 1h ago: a new release is still being fetched in the background"
+    for _ in range(2):  # the second finds that another process is fetching
+        expect_version(sandbox.lastgood("run", "--patience", "2", "demo-tool", "--version"), "1.0", line)
+    assert (open_hosts(sandbox), len(demo.requests("page"))) == ({}, 1)
     gate.touch()
     sandbox.wait_quiet()
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")

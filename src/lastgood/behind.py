@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 LONGEST = 600
 """Seconds after which whatever goes on behind is ended, and what it started with it."""
 DIED = "died"
+FETCHING = "fetching"
 BUILT = "built"
-"""What is announced before the outcome: uvx has built something new, and it is being checked."""
+ANNOUNCED = (FETCHING, BUILT)
+"""What is announced before the outcome: the index has answered, and uvx fetches; uvx has built something new, to be checked."""
 _HOUR = 3600.0  # select refuses to wait for an infinite patience
 _GAP = "\x1f"
 
@@ -76,7 +78,7 @@ class Listener:
     def wait(self, seconds: float) -> "Told | None":
         """What was told within `seconds`; None where nothing was; kind DIED where the work ended without a word.
 
-        Kind BUILT where it has come so far, but not to an end.
+        One of ANNOUNCED where it has come so far, but not to an end.
         """
         until = time.monotonic() + seconds
         announced: Told | None = None
@@ -88,7 +90,7 @@ class Listener:
                 continue
             lines = os.read(self._descriptor, 65536).decode("utf-8", "replace").split("\n")
             heard = [Told(*words) for words in (line.split(_GAP) for line in lines) if len(words) == 4]  # noqa: PLR2004 (Told's)
-            if not heard or heard[-1].kind != BUILT:
+            if not heard or heard[-1].kind not in ANNOUNCED:
                 return heard[-1] if heard else Told(DIED)
             announced = heard[-1]
 

@@ -6,7 +6,7 @@ Seven steps, each a function: take_lock, materialise, name_failure, check, retai
 import os
 import time
 
-from lastgood import breaker, generations, launch, locks, messages, outage, paths, stopping, surroundings, uv
+from lastgood import behind, breaker, generations, launch, locks, messages, outage, paths, stopping, surroundings, uv
 from lastgood import card as cards
 from lastgood.errors import Damage, LastgoodError
 from lastgood.request import without_credentials
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lastgood.outage import Finding
     from lastgood.record import Generation, Record
     from lastgood.scene import Scene
+    from lastgood.tee import Tee
 
 NEW, UNCHANGED, REFUSED = "new", "unchanged", "refused"
 OUTAGE, ANSWER, LOCAL = "outage", "answer", "local"
@@ -71,7 +72,7 @@ class Job:
     record    what is kept; None where nothing is or nobody has looked yet (`looked`)
     shown     whether uv's progress belongs on the terminal
     patience  seconds that someone waits while something good is kept; None where nothing is
-    built     told the version of what uvx has built, where that is new: the index has answered, what follows is checking
+    answered  whether the index is known to have answered; `announce` is told so: one of behind.ANNOUNCED, and what was built
     early     told the outcome as soon as it is certain, before record and card are written; says whether anyone heard it
     heard     whether whoever waits has been told, so that no notice needs to be left
     offline   whether uv may only use its cache
@@ -80,7 +81,8 @@ class Job:
 
     __slots__ = (
         "_request",
-        "built",
+        "announce",
+        "answered",
         "early",
         "environ",
         "heard",
@@ -109,7 +111,8 @@ class Job:
         self.shown = False
         self.patience: float | None = None
         self.early: Callable[[Outcome], bool] | None = None
-        self.built: Callable[[str], None] | None = None
+        self.announce: Callable[[str, str], None] | None = None
+        self.answered = False
         self.heard = False
         self.known_source = ""
         self.offline = False
@@ -217,7 +220,7 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             timeouts=_timeouts(job),
             meanwhile=lambda: _get_ready(job),
             use=use,
-            beat=lambda: beat(job),
+            beat=lambda said: _show_life(job, said),
         )
         if result.prefix and result.status == 0:
             job.warnings = bytes(result.errors.warnings)
@@ -239,6 +242,22 @@ def _get_ready(job: Job) -> None:
     import json  # noqa: F401
 
     from lastgood import history  # noqa: F401
+
+
+def _show_life(job: Job, said: "Tee") -> None:
+    """Show those who wait that this refresh is alive and, once uv fetches something, that the index has answered."""
+    beat(job)
+    if said.fetching and not job.answered:
+        _tell_answer(job, behind.FETCHING)
+
+
+def _tell_answer(job: Job, kind: str, version: str = "") -> None:
+    from lastgood import record as records
+
+    job.answered = True
+    locks.note_answer(records.lock_of(job.home, job.request.id))
+    if job.announce is not None:
+        job.announce(kind, version)
 
 
 def beat(job: Job) -> None:
@@ -331,8 +350,7 @@ def _look_at(job: Job, result: uv.Result, built: "list[generations.Environment]"
     environment = generations.Environment(result.prefix)
     built.append(environment)
     if not _is_known(job, environment):
-        if job.built is not None:
-            job.built(_version(job, environment))
+        _tell_answer(job, behind.BUILT, _version(job, environment))
         staged.append(generations.stage(job.home, environment, job.request.slug))
 
 

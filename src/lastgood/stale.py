@@ -71,7 +71,7 @@ def _longest(card: "Card") -> float:
 def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
     """The refresh behind: quick at first; where the index is only slow, once more with uv's own patience."""
     job.early = lambda outcome: speaker.tell(_told(outcome))
-    job.built = lambda version: speaker.announce(behind.Told(behind.BUILT, version=version))
+    job.announce = lambda kind, version: speaker.announce(behind.Told(kind, version=version))
     outcome = refresh.refresh(job)
     if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
         speaker.tell(_told(outcome))
@@ -93,10 +93,13 @@ def _told(outcome: "Outcome") -> behind.Told:
 
 
 def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None":
-    """Wait for another process's refresh of the same request: for its card, its record, or the breaker that it opens."""
+    """Wait for another process's refresh of the same request: for its card, its record, or the breaker that it opens.
+
+    At most `patience`, counted from the answer where it has one: who comes while a big release is fetched need not wait at all.
+    """
     until = time.monotonic() + card.patience
     lock = f"{scene.home}/records/{card.record}.lock"
-    while time.monotonic() < until:
+    while time.monotonic() < until and time.time() < (locks.answered_at(lock) or started) + card.patience:
         down = breaker.first_open(scene.home, card.hosts.split(), time.time(), card.fallback_on.split())
         if down is not None:
             return behind.Told(refresh.OUTAGE, messages.no_answer(breaker.shown(down.host), down.reason))
@@ -104,7 +107,7 @@ def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None"
         if ended or scenes.find_card(scene) is None:
             return _others_outcome(scene, started)
         time.sleep(_POLL)
-    return None
+    return behind.Told(behind.FETCHING) if locks.answered_at(lock) else None
 
 
 def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
@@ -145,6 +148,8 @@ def _after(scene: "Scene", card: "Card", told: behind.Told) -> str:
         notices.say_stands_in(scene, card, told.reason)
     elif told.kind == behind.BUILT:
         notices.say_stands_in(scene, card, f"{told.version or 'a new release'} is still being checked in the background")
+    elif told.kind == behind.FETCHING:
+        notices.say_stands_in(scene, card, "a new release is still being fetched in the background")
     elif told.kind == refresh.LOCAL:
         notices.say_stands_in(scene, card, f"the index could not be asked ({told.reason})")
     elif told.kind == behind.DIED:

@@ -10,6 +10,7 @@ from lastgood import messages
 _STARTS = ("error", "×")
 _WARNINGS = ("warning",)
 _MORE = ("cause:", "Caused by:")  # how the lines of a warning go on
+_FETCHING = (b"Downloading", b"Building")  # said when the index has answered, of what takes a while
 _KEPT = 262144
 
 
@@ -56,6 +57,11 @@ class Tee:
         else:
             messages.write_all(2, piece)
         self._within = not whole
+
+    @property
+    def fetching(self) -> bool:
+        """Whether uv has begun to fetch or to build something: the index has answered."""
+        return any(word in self._all for word in _FETCHING)
 
     def finish(self) -> None:
         """Pass on what was undecided: nothing follows."""

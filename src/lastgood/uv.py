@@ -155,14 +155,14 @@ def materialise(
     deadline: float = 3600.0,
     meanwhile: "Callable[[], None] | None" = None,
     use: "Callable[[Result], None] | None" = None,
-    beat: "Callable[[], None] | None" = None,
+    beat: "Callable[[tee.Tee], None] | None" = None,
 ) -> Result:
     """Let uvx resolve and build the environment of `source` and report where it is. Never starts the tool.
 
     `meanwhile` is called once uv works; `use` is called with the result while the child still runs, which keeps uv's cache
     lock: what it does to the environment cannot meet `uv cache clean`. With `shown`, uv's progress goes to standard error as
-    under uvx. `timeouts` are set only where the user set none. `deadline` in seconds. `beat` is called about once a second
-    while uv works.
+    under uvx. `timeouts` are set only where the user set none. `deadline` in seconds. `beat` is called with what
+    uv has said so far, about once a second and whenever it says more.
     """
     argv = [*found.uvx, *options, "--from=" + source, "--", "/bin/sh", "-c", _REPORT]
     variables = dict(environ)
@@ -206,14 +206,12 @@ class _Child:
                 os.close(descriptor)
         self._report, self._said = reads, watched
 
-    def follow(self, until: float, use: "Callable[[Result], None] | None", beat: "Callable[[], None] | None") -> Result:
+    def follow(self, until: float, use: "Callable[[Result], None] | None", beat: "Callable[[tee.Tee], None] | None") -> Result:
         result = Result(self.errors)
         report = b""
         open_ends = [self._report, self._said]
         while self._report in open_ends and not report.endswith(b"\n.\n"):
             ready = select.select(open_ends, [], [], 1.0)[0]
-            if beat is not None:
-                beat()
             if not ready and time.monotonic() >= until:
                 result.status = None
                 self._kill()
@@ -226,6 +224,8 @@ class _Child:
                     report += data
                 else:
                     self.errors.feed(data)
+            if beat is not None:
+                beat(self.errors)
         if report.endswith(b"\n.\n"):
             self._understand(report.decode("utf-8", "surrogateescape"), result)
             if use is not None:

@@ -206,10 +206,12 @@ class Index:
         retry_after: int | None = None,
         max_age: int | None = None,
         interval: float = 0.25,
+        gate: Path | None = None,
     ) -> None:
         """Break something. It is in force when this returns, until `heal` or until it has struck `times` times.
 
-        `retry_after` goes with a status, `max_age` with "login", `interval` (seconds between bytes) with "trickle".
+        `retry_after` goes with a status, `max_age` with "login", `interval` (seconds between bytes) and
+        `gate` (a file: once it is there, all the rest comes at once) with "trickle".
         """
         fault = Fault(
             "status" if isinstance(kind, int) else kind,
@@ -221,6 +223,7 @@ class Index:
             retry_after=retry_after,
             max_age=max_age,
             interval=interval,
+            gate=str(gate or ""),
         )
         self._check(fault)
         self._do("fault", **fault.as_message())

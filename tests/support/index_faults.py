@@ -14,7 +14,7 @@ FaultKind = Literal[
     "refuse",  # the listening socket is closed: connection refused
     "hang-before-headers",  # the request is read and never answered
     "hang-after-headers",  # status and headers, then silence
-    "trickle",  # headers, then a byte of the body now and then
+    "trickle",  # headers, then a byte of the body now and then; all the rest once the file called `gate` is there
     "reset",  # the connection is reset (RST) instead of an answer
     "truncate",  # Content-Length promises all, half is sent, the connection closes
     "login",  # 200 and a login page: a captive portal
@@ -43,6 +43,7 @@ class Fault:
     retry_after: int | None = None
     max_age: int | None = None
     interval: float = 0.25
+    gate: str = ""
     seen: int = 0
     struck: int = 0
 

@@ -485,7 +485,11 @@ def _hang_after(connection: socket.socket, response: Response, _fault: Fault, en
 def _trickle(connection: socket.socket, response: Response, fault: Fault, entry: dict[str, Any]) -> None:
     entry["status"] = response.status
     connection.sendall(_last_head(response))
-    for byte in _body(response, entry):
+    body = _body(response, entry)
+    for sent, byte in enumerate(body):
+        if fault.gate and os.path.exists(fault.gate):
+            connection.sendall(body[sent:])
+            return
         connection.sendall(bytes([byte]))
         if select.select([connection], [], [], fault.interval)[0]:
             return  # the client has gone, or `heal` has ended the connection
