@@ -103,6 +103,7 @@ def hot(bench: Bench) -> None:
         python = str(Path(bench.best.lastgood).with_name("python"))
         rows = [
             Row("lastgood run", bench.best.run(tool, VERSION), env),
+            Row("the shim", [bench.best.shim, tool, VERSION], env),
             Row("uvx at its best", bench.best.uvx(tool, VERSION), env),
             Row("uvx that must revalidate", bench.strict.uvx(tool, VERSION), bench.strict.env()),
             Row(f"uvx that must revalidate, index {DISTANCE} ms away", bench.away.uvx(tool, VERSION), bench.away.env()),
@@ -112,12 +113,14 @@ def hot(bench: Bench) -> None:
         ]
         interleave(rows, bench.runs)
         bench.report.table(f"hot: {tool} {VERSION}", rows)
-        ours, best, strict, away, _, itself, nothing = (row.median for row in rows)
+        ours, shim, best, strict, away, _, itself, nothing = (row.median for row in rows)
         bench.report.at_most(f"hot run over `python -c pass` and the tool, {tool}", ours / (nothing + itself), 1.25)
         bench.report.at_most(f"hot run against `uvx` at its best, {tool}", ours / best, limit)
+        bench.report.at_most(f"hot run through the shim, against `uvx` at its best, {tool}", shim / best, limit)
         if tool == TOOLS[0]:
             bench.report.at_least(f"hot run against `uvx` that must revalidate, {tool}, index on loopback", strict / ours, 5)
             bench.report.at_least(f"hot run against `uvx` that must revalidate, {tool}, index {DISTANCE} ms away", away / ours, 5)
+            bench.report.at_least(f"the same through the shim, index {DISTANCE} ms away", away / shim, 5)
 
 
 def memory(bench: Bench) -> None:

@@ -140,6 +140,13 @@ class World:
         """Return the command line of `lastgood run`."""
         return [self.lastgood, "run", *words]
 
+    @cached_property
+    def shim(self) -> str:
+        """The path of a `uvx` that is lastgood."""
+        place = self.sandbox.root / "shim"
+        run([self.lastgood, "shim", "install", place], env=self.env())
+        return str(place / "uvx")
+
     def env(self, **changes: str) -> dict[str, str]:
         """Return the environment of the user, with changes."""
         return self.sandbox.env | changes

@@ -381,6 +381,34 @@ def test_modules_beside_the_shim_are_not_its_own(shim: Path, sandbox: Sandbox) -
     expect_no_loop(sandbox)
 
 
+def test_a_hot_run_does_without_site(shim: Path, demo: Index, sandbox: Sandbox) -> None:
+    """What Python prepares for programs that import from everywhere takes a fifth of a hot run; what is not hot has it."""
+    assert sandbox.uvx("demo-tool", "--version").out == "demo-tool 1.0\n"
+    sandbox.wait_quiet()
+    header = (shim / "uvx").read_text("utf-8").splitlines()[0]
+    assert header.endswith(" -PS")
+
+    def imported(*words: str) -> set[str]:
+        told = sandbox.run([sys.executable, "-PS", "-X", "importtime", str(shim / "uvx"), *words])
+        assert told.out == "demo-tool 1.0\n"
+        return {line.rpartition("|")[2].strip() for line in told.err.splitlines() if line.startswith("import time:")}
+
+    assert not imported("demo-tool", "--version") & {"site", "lastgood.run"}
+    assert {"site", "lastgood.run"} <= imported("--refresh", "demo-tool", "--version")
+    assert len(demo.requests("file")) == 1
+
+
+def test_a_lastgood_that_was_installed_anew(shim: Path, demo: Index, sandbox: Sandbox) -> None:
+    """The shim finds it wherever its interpreter does, although it was put elsewhere after the shim was made."""
+    del demo
+    program = shim / "uvx"
+    text = program.read_text("utf-8")
+    place = str(Path(__file__).parents[1] / "src")
+    assert place in text
+    program.write_text(text.replace(place, str(sandbox.root / "gone")), "utf-8")
+    assert (sandbox.uvx("demo-tool", "--version").out, sandbox.uvx("demo-tool", "--version").err) == ("demo-tool 1.0\n", "")
+
+
 @pytest.mark.parametrize("broken", ["half", "gone"])
 def test_without_lastgood_it_is_plain_uvx(shim: Path, sandbox: Sandbox, broken: str) -> None:
     """A shim whose lastgood was removed, or only half upgraded, becomes plain uvx with the same words, and says so in one line."""

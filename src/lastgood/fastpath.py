@@ -5,6 +5,7 @@ say needs (breaker, notices, messages) is imported there: together they take 0.6
 """
 
 import os
+import sys
 import time
 
 from lastgood import launch, policy, request, settings
@@ -49,15 +50,25 @@ def _run(argv: "list[str]", environ: "dict[str, str]") -> int:
     try:
         scene = scenes.look(argv, environ)
     except request.Handover as refusal:
+        _finish_start()
         from lastgood import run
 
         return run.hand_over(refusal, argv, environ)
     scene.card = scenes.find_card(scene)
     if scene.card is not None:
         start_at_once(scene, scene.card, time.time())
+    _finish_start()
     from lastgood import run
 
     return run.slowly(scene)
+
+
+def _finish_start() -> None:
+    """Do what `python -S` left out, which the shim uses: what is not hot may import what only `site` finds."""
+    if sys.flags.no_site and "site" not in sys.modules:
+        import site
+
+        site.main()
 
 
 def start_at_once(scene: "Scene", card: "Card", now: float) -> None:

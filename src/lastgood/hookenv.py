@@ -13,9 +13,10 @@ _STATES = (("/.install_state_v1", '"additional_dependencies"'), ("/.prek-hook.js
 
 def listed() -> "tuple[str, ...]":
     """The requirements that were listed for the hook in whose environment this process runs; none where there is no such thing."""
+    prefix = os.path.dirname(os.path.dirname(sys.executable))  # `sys.prefix` is another one under `-S`
     for name, key in _STATES:
         try:
-            descriptor = os.open(sys.prefix + name, os.O_RDONLY)
+            descriptor = os.open(prefix + name, os.O_RDONLY)
         except OSError:
             continue
         with open(descriptor, encoding="utf-8", errors="replace") as file:
