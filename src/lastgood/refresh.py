@@ -218,10 +218,11 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             job.environ,
             shown=job.shown and "-v" not in extra,
             timeouts=_timeouts(job),
-            meanwhile=lambda: _get_ready(job),
+            meanwhile=None if job.known_source else lambda: _get_ready(job),
             use=use,
             beat=lambda said: _show_life(job, said),
         )
+        _get_ready(job)
         if result.prefix and result.status == 0:
             job.warnings = bytes(result.errors.warnings)
             return result, None
@@ -236,7 +237,10 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
 
 
 def _get_ready(job: Job) -> None:
-    """Do while uvx works what will be needed when it has ended: 10 to 20 ms, most of them of imports."""
+    """Do while uvx works what will be needed when it has ended: 10 to 20 ms, most of them of imports.
+
+    Where the kept environment is known by its place, someone waits only to hear that it is the same: then this comes after that.
+    """
     job.look_up()
     _ = job.request.hosts
     import json  # noqa: F401
@@ -347,6 +351,7 @@ def _look_at(job: Job, result: uv.Result, built: "list[generations.Environment]"
     """While the child keeps uv's cache locked: tell an unchanged environment early, clone a new one."""
     if job.known_source and result.prefix == job.known_source:
         job.tell(Outcome(UNCHANGED))
+    _get_ready(job)
     environment = generations.Environment(result.prefix)
     built.append(environment)
     if not _is_known(job, environment):

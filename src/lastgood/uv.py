@@ -224,7 +224,7 @@ class _Child:
                     report += data
                 else:
                     self.errors.feed(data)
-            if beat is not None:
+            if beat is not None and not report:
                 beat(self.errors)
         if report.endswith(b"\n.\n"):
             self._understand(report.decode("utf-8", "surrogateescape"), result)

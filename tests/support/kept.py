@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lastgood import breaker, surroundings
+from lastgood import breaker, locks, surroundings
 from lastgood import card as cards
 from lastgood import record as records
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from lastgood.record import Record
@@ -61,8 +62,14 @@ def only_record(sandbox: Sandbox) -> Record:
 
 
 def grow_old(sandbox: Sandbox, seconds: float) -> None:
-    """Let every record, and the cards that still follow from it, be that much older than it is."""
+    """Let every record, and the cards that still follow from it, be that much older than it is.
+
+    A refresh that still goes on behind writes its record first: it would be younger again.
+    """
     home = str(sandbox.home)
+    for record in all_records(sandbox):
+        lock = records.lock_of(home, record.id)
+        wait_for(lambda lock=lock: not locks.is_held(lock), f"the refresh that holds {lock}")  # type: ignore[misc]
     texts = {path: path.read_text("utf-8", "surrogateescape") for path in (sandbox.home / "cards").iterdir()}
     valid = {path: text for path, text in texts.items() if surroundings.unchanged(cards.read(text).stamps)}
     for record in all_records(sandbox):
