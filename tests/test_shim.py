@@ -210,6 +210,15 @@ def test_status(sandbox: Sandbox) -> None:
     assert (status, lines[2]) == (1, f"behind  `LASTGOOD_UV` is `{sandbox.root}/nowhere`, which is no program")
 
 
+def test_status_finds_the_shim_by_itself(sandbox: Sandbox) -> None:
+    """Without a directory, status is about the shim that PATH finds, wherever it was put; else about the usual place."""
+    usual = sandbox.home / "bin" / "uvx"
+    assert sandbox.lastgood("shim", "status").out.splitlines()[0] == f"shim    {usual}: not installed"
+    place = install(sandbox, sandbox.root / "shim")
+    told = sandbox.lastgood("shim", "status")
+    assert (told.status, told.out.splitlines()[:2]) == (0, [f"shim    {place}/uvx: installed", "PATH    finds the shim"])
+
+
 def test_status_does_not_take_the_real_uvx_for_a_shim(sandbox: Sandbox) -> None:
     """Asked about the directory of the real uvx, which PATH finds, status says that this is no shim."""
     told = sandbox.lastgood("shim", "status", str(sandbox.bin))

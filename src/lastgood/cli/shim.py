@@ -37,7 +37,10 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     if given.action == "remove":
         messages.say("", f"removed `{shim.remove(place)}`", environ)
         return 0
-    return _status(shim.Shim(os.path.join(place, shim.NAME), environ), environ)
+    known = shim.Shim(os.path.join(place, shim.NAME), environ)
+    if not given.dir and not known.installed and uv.is_shim(known.found):
+        known = shim.Shim(known.found, environ)  # it was put elsewhere, and that is the one that counts
+    return _status(known, environ)
 
 
 def _say_path(made: shim.Shim, environ: "dict[str, str]") -> None:
