@@ -539,6 +539,29 @@ def test_what_is_made_of_an_answer(demo: Index, sandbox: Sandbox) -> None:
         assert found.only("index")["words"].startswith(f"`{demo.url}` (`UV_DEFAULT_INDEX`): HTTP {fault}, HTTP/1.1 in ")
 
 
+def test_an_index_beside_the_default_one_need_not_have_what_is_kept(
+    index_factory: IndexFactory, demo: Index, sandbox: Sandbox
+) -> None:
+    """An index that is asked beside uv's default one may lack what another index provided: its 404 is told, and is well."""
+    settings = sandbox.config_home / "uv" / "uv.toml"
+    settings.parent.mkdir()
+    settings.write_text(f'index-url = "{demo.url}"\n')
+    sandbox.env.pop("UV_DEFAULT_INDEX")
+    keep(sandbox)
+    beside = index_factory()
+    for variable, value in (("UV_INDEX", beside.url), ("UV_INDEX", f"mine={beside.url}"), ("UV_EXTRA_INDEX_URL", beside.url)):
+        settings.write_text("")
+        found = examine(sandbox, env={variable: value})
+        assert (found.only("index")["verdict"], found.left()) == ("ok", []), variable
+        assert found.only("index")["words"].startswith(f"`{beside.url}` (`{variable}`): HTTP 404, HTTP/1.1 in ")
+    for line in (f'extra-index-url = ["{beside.url}"]', f'[[index]]\nurl = "{beside.url}"'):
+        settings.write_text(line + "\n")
+        assert examine(sandbox).only("index")["verdict"] == "ok", line
+    for line in (f'index-url = "{beside.url}"', f'[[index]]\nurl = "{beside.url}"\ndefault = true'):
+        settings.write_text(line + "\n")
+        assert examine(sandbox).only("index")["step"] == "is the address right?", line
+
+
 def test_every_index_that_is_named(index_factory: IndexFactory, demo: Index, sandbox: Sandbox) -> None:
     """Indexes come from variables, uv's files and records, are asked once each, and no password is ever shown or lost."""
     from_file, from_record = index_factory(), index_factory()

@@ -21,6 +21,8 @@ _AFTER_SITE = "site"
 """The module whose import ends when every `.pth` file has been read."""
 _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 _INDEX_OPTIONS = ("--default-index", "--index-url", "--index", "--extra-index-url")
+_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "--default-index", "--index-url")
+"""Those of both that name what is asked in the place of uv's default index; the others name what is asked beside it."""
 
 
 # --- configuration, indexes, hosts ----------------------------------------------------------------------------------
@@ -59,31 +61,41 @@ def look_at_indexes(patient: Patient) -> "Iterator[Finding]":
     with ThreadPoolExecutor(len(found)) as pool:
         answers = pool.map(lambda one: _visit(one, package, patient.environ), found)
         for one, answer in zip(found, answers, strict=True):
-            yield _about_index(one, answer, package if len(found) == 1 else "")
+            yield _about_index(one, answer, package if len(found) == 1 and one.default else "")
 
 
 class Index:
-    """An index that something names: its `url`, with credentials where they are known, `where` it is named, and a login for it."""
+    """An index that something names: its `url`, with credentials where they are known, `where` it is named, and a login for it.
 
-    __slots__ = ("credentials", "url", "where")
+    `default` is whether it takes the place of uv's default index: another one is asked first, and may not have everything.
+    """
 
-    def __init__(self, url: str, where: str, credentials: "tuple[str, str] | None" = None) -> None:
+    __slots__ = ("credentials", "default", "url", "where")
+
+    def __init__(self, url: str, where: str, credentials: "tuple[str, str] | None" = None, *, default: bool = False) -> None:
         self.url = url
         self.where = where
         self.credentials = credentials
+        self.default = default
 
 
 def indexes(patient: Patient) -> "list[Index]":
     """Every index that the environment, uv's files and the records name, once."""
     environ = patient.environ
     found = [_named(word, name, environ) for name in _INDEX_VARIABLES for word in environ.get(name, "").split()]
-    found += [Index(url, "uv's configuration") for url in project.uv_index_urls(surroundings.uv_files(request.Words(), environ))]
+    files = surroundings.uv_files(request.Words(), environ)
+    found += [Index(url, "uv's configuration", default=default) for url, default in project.uv_indexes(files)]
     for record in patient.records:
         pairs = [*record.request.get("options", []), *record.request.get("variables", [])]
-        words = [word for name, value in pairs if name in (*_INDEX_OPTIONS, *_INDEX_VARIABLES) for word in str(value).split()]
+        named = [(name, value) for name, value in pairs if name in (*_INDEX_OPTIONS, *_INDEX_VARIABLES)]
+        words = [(word, name in _DEFAULT) for name, value in named for word in str(value).split()]
         found += [
-            Index(word.rpartition("=")[2] if "://" in word.rpartition("=")[2] else word, f"the record of `{record.tool}`")
-            for word in words
+            Index(
+                word.rpartition("=")[2] if "://" in word.rpartition("=")[2] else word,
+                f"the record of `{record.tool}`",
+                default=default,
+            )
+            for word, default in words
         ]
     once: dict[str, Index] = {}
     for one in found:
@@ -96,10 +108,11 @@ def _named(word: str, variable: str, environ: "dict[str, str]") -> Index:
     """An index as a variable has it: an address, or `name=address` with a login in variables of its own."""
     name, equals, url = word.partition("=")
     if not equals or "://" in name:
-        return Index(word, f"`{variable}`")
+        return Index(word, f"`{variable}`", default=variable in _DEFAULT)
     prefix = "UV_INDEX_" + "".join(c if c.isalnum() else "_" for c in name).upper()
     user, password = environ.get(prefix + "_USERNAME", ""), environ.get(prefix + "_PASSWORD", "")
-    return Index(url, f"`{variable}`", (user, password) if user or password else None)
+    login = (user, password) if user or password else None
+    return Index(url, f"`{variable}`", login, default=variable in _DEFAULT)
 
 
 def _visit(one: Index, package: str, environ: "dict[str, str]") -> probe.Visit:
@@ -108,7 +121,7 @@ def _visit(one: Index, package: str, environ: "dict[str, str]") -> probe.Visit:
 
 
 def _about_index(one: Index, answer: probe.Visit, package: str) -> Finding:
-    """What to say of an answer; `package` is what was asked for where no other index could have it."""
+    """What to say of an answer; `package` is what was asked for where no other index could have it, else "": a 404 is an answer."""
     shown = request.without_credentials(one.url.partition("?")[0])
     taken = f", {answer.protocol} in {answer.seconds * 1000:.0f} ms" if answer.protocol else ""
     words = f"`{shown}` ({one.where}): {answer.said}{taken}"

@@ -365,16 +365,22 @@ def _specifier(text: str, tool: str, shown: str) -> str:
 
 def uv_index_urls(files: "list[str]") -> "list[str]":
     """The index addresses in uv's configuration files; a file that cannot be read is uv's to complain about."""
-    urls: list[str] = []
+    return [url for url, _ in uv_indexes(files)]
+
+
+def uv_indexes(files: "list[str]") -> "list[tuple[str, bool]]":
+    """Those addresses, each with whether it takes the place of uv's default index and is not asked beside it."""
+    found: list[tuple[object, bool]] = []
     for path in files:
         try:
             data = read_table(path)
         except SettingError:
             continue
-        values: list[object] = [data.get("index-url"), *_listed(data.get("extra-index-url")), *_listed(data.get("find-links"))]
-        values += [index.get("url") for index in _listed(data.get("index")) if isinstance(index, dict)]
-        urls += [value for value in values if isinstance(value, str)]
-    return urls
+        found.append((data.get("index-url"), True))
+        found += [(url, False) for url in (*_listed(data.get("extra-index-url")), *_listed(data.get("find-links")))]
+        tables = [index for index in _listed(data.get("index")) if isinstance(index, dict)]
+        found += [(index.get("url"), index.get("default") is True) for index in tables]
+    return [(url, default) for url, default in found if isinstance(url, str)]
 
 
 def _listed(value: object) -> "list[Any]":
