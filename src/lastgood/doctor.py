@@ -244,21 +244,11 @@ def file_system(path: str, mounts: str) -> str:
 def look_at_records(patient: Patient) -> "Iterator[Finding]":
     """Whether every record can be read."""
     for name, reason in patient.damaged:
-        yield Finding(
-            "records",
-            PROBLEM,
-            f"`{name}` is damaged ({reason})",
-            "`lastgood doctor --fix`, or the next run, sets it aside and rebuilds it from what is kept",
-            functools.partial(mending.rebuild_record, patient.home, name),
-        )
+        step = "`lastgood doctor --fix`, or the next run, sets it aside and rebuilds it from what is kept"
+        yield _to_rebuild(patient, name, PROBLEM, f"damaged ({reason})", step)
     for name in patient.lost:
-        yield Finding(
-            "records",
-            WARNING,
-            f"`{name}` is gone, and what it kept is still there",
-            "`lastgood doctor --fix`, or the next refresh, rebuilds it from that",
-            functools.partial(mending.rebuild_record, patient.home, name),
-        )
+        step = "`lastgood doctor --fix`, or the next refresh, rebuilds it from that"
+        yield _to_rebuild(patient, name, WARNING, "gone, and what it kept is still there", step)
     for name, reason in patient.unreadable:
         yield Finding(
             "records",
@@ -277,6 +267,10 @@ def look_at_records(patient: Patient) -> "Iterator[Finding]":
     if not (patient.damaged or patient.unreadable or patient.lost):
         words = messages.count(len(patient.records), "tool") + " kept" if patient.records else "nothing is kept yet"
         yield Finding("records", OK, words, "" if patient.records else "`lastgood warm TOOL` keeps one")
+
+
+def _to_rebuild(patient: Patient, name: str, verdict: str, words: str, step: str) -> Finding:
+    return Finding("records", verdict, f"`{name}` is {words}", step, functools.partial(mending.rebuild_record, patient.home, name))
 
 
 # --- environments ---------------------------------------------------------------------------------------------------
