@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -459,6 +460,27 @@ def test_what_is_held_is_not_replaced(demo: Index, sandbox: Sandbox) -> None:
     cut_program(kept_root(sandbox))
     found = examine(sandbox, "--fix")
     assert (found.left(), found.of("environments")[0]["refused"]) == (["environments"], "`demo-tool` is held")
+
+
+def test_a_hold_that_is_made_while_something_is_mended_stays(demo: Index, sandbox: Sandbox) -> None:
+    """Who holds a tool while `--fix` builds it again keeps the hold: what is written last takes over what people changed."""
+    del demo
+    keep(sandbox)
+    cut_program(kept_root(sandbox))
+    before = only_record(sandbox).current
+    history = sandbox.home / "events.jsonl"
+    history.unlink()
+    os.mkfifo(history)  # whoever notes an event waits here for a reader: `--fix` between its two writes of the record
+    mending = sandbox.popen([lastgood_script(), "doctor", "--fix"], stdout=subprocess.DEVNULL)
+    sandbox.wait_for(lambda: only_record(sandbox).current != before, "what was built again")
+    holding = sandbox.popen([lastgood_script(), "hold", "demo-tool"], stderr=subprocess.DEVNULL)
+    sandbox.wait_for(lambda: only_record(sandbox).held, "the hold")
+    reader = os.open(history, os.O_RDONLY | os.O_NONBLOCK)
+    history.unlink()
+    assert (holding.wait(30), mending.wait(30)) == (0, 0)
+    os.close(reader)
+    assert (only_record(sandbox).held, len(only_record(sandbox).generations)) == (True, 1)
+    assert examine(sandbox).bad() == []
 
 
 def test_files_that_look_like_uvs_own_are_kept(index: Index, sandbox: Sandbox) -> None:
