@@ -13,6 +13,7 @@ import pytest
 from tests.support.documents import ROOT
 from tests.support.kept import all_records, own_lines
 from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
+from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
 
 TYPE_CHECKING = False
@@ -181,6 +182,23 @@ def test_a_home_with_blanks(project: Sandbox) -> None:
     project.env["LASTGOOD_HOME"] = str(project.root / "Application Support" / "last good")
     told = make(project)
     assert (told.status, told.out) == (0, "check\n.\n"), told
+
+
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+@pytest.mark.parametrize("place", ["work", "home"])
+def test_a_directory_whose_name_is_no_text(project: Sandbox, place: str, locale: dict[str, str]) -> None:
+    """A project, or a home, in a directory whose name is not UTF-8: the makefile is written, named byte for byte and included."""
+    project.env |= locale
+    if place == "work":
+        project.work = project.work.rename(project.root / os.fsdecode(b"caf\xe9"))
+    else:
+        project.env["LASTGOOD_HOME"] = str(project.root / os.fsdecode(b"caf\xe9") / "lastgood")
+    told = make(project)
+    assert (told.status, told.out, own_lines(told)) == (0, "check\n.\n", []), told
+    (named,) = project.run([lastgood_script(), "mk"]).stdout.splitlines()
+    home = os.fsencode(project.env["LASTGOOD_HOME"])
+    assert (os.path.dirname(named), os.path.isfile(named)) == (home + b"/mk", True)
+    assert os.listdir(home + b"/mk") == [os.path.basename(named)]
 
 
 @pytest.mark.parametrize("name", ["a$home", "a#home", "a\thome", "100%"])
