@@ -197,6 +197,48 @@ def test_files_that_cannot_be_edited(alone: Sandbox, text: str | None, said: str
     assert (path.read_text() if text is not None else None) == text
 
 
+ELSEWHERE = [
+    ("max_age = '1h'\n", "pyproject.toml: unknown key `max_age` in [tool.lastgood]; did you mean `max-age`?"),
+    (
+        "patience = 'soon'\n",
+        "invalid `patience` in [tool.lastgood] of pyproject.toml `soon`: expected seconds or a duration like `10m`",
+    ),
+    (
+        "[tool.lastgood.tools]\nmypy = '2'\nruff = '*'\n",
+        "pyproject.toml: `mypy` in [tool.lastgood.tools] is `2`, which is no version",
+    ),
+    ("[tool.lastgood.tools]\nmypy = {wiht = ['x']}\nruff = '*'\n", "pyproject.toml: unknown key `wiht` of `mypy`"),
+]
+
+
+@pytest.mark.parametrize("words", [("add", "black"), ("add", "ruff>=1"), ("add", "ruff"), ("remove", "ruff")], ids=" ".join)
+@pytest.mark.parametrize(("text", "said"), ELSEWHERE, ids=[text.split()[-3] for text, _ in ELSEWHERE])
+def test_a_file_that_no_run_could_use_is_not_edited(alone: Sandbox, words: tuple[str, ...], text: str, said: str) -> None:
+    """What is wrong elsewhere in the file is told as a run tells it, and nothing is written."""
+    path = alone.work / "pyproject.toml"
+    text = "[tool.lastgood]\n" + (text if "ruff" in text else f"{text}[tool.lastgood.tools]\nruff = '*'\n")
+    path.write_text(text)
+    result = alone.lastgood(*words)
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1), result
+    assert result.err.startswith(f"lastgood: error: {said}"), result
+    assert alone.lastgood("why", "ruff").err.startswith(f"lastgood: error: {said}")
+    assert (path.read_text(), os.listdir(alone.work)) == (text, ["pyproject.toml"])
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "lastgood.toml"])
+@pytest.mark.parametrize("wrong", ["1", "'2'", "{ verison = '2' }", "{ with = [] }", "[[]]"])
+def test_an_entry_that_is_wrong_can_be_removed_and_put_right(alone: Sandbox, name: str, wrong: str) -> None:
+    """The cure of a wrong entry works: to take it out, also where another one is wrong as well, or to say what is meant."""
+    title = "tool.lastgood.tools" if name == "pyproject.toml" else "tools"
+    ruff, mypy = f"ruff = {wrong}\n", f"mypy = {wrong}\n"
+    assert edited(alone, f"[{title}]\n{ruff}{mypy}", "remove", "ruff", name=name) == f"[{title}]\n{mypy}"
+    assert edited(alone, f"[{title}]\n{mypy}", "remove", "mypy", name=name) == f"[{title}]\n"
+    twins = edited(alone, f"[{title}]\nruff = '*'\nRuff = '*'\n", "remove", "Ruff", name=name)
+    assert twins == f"[{title}]\nruff = '*'\n"
+    if wrong in ("1", "'2'"):
+        assert edited(alone, f"[{title}]\n{ruff}", "add", "ruff>=2", name=name) == f'[{title}]\nruff = ">=2"\n'
+
+
 def test_links_and_modes_stay(alone: Sandbox) -> None:
     """A link to the file stays a link, and the file keeps its mode; nothing is left beside it."""
     real = alone.work / "real"

@@ -170,7 +170,7 @@ def _merged(before: "Entry | None", keys: "dict[str, Value]") -> "Entry":
 
 
 def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]", cwd: str) -> Edited:
-    path = os.path.realpath(path)  # a link stays a link
+    named, path = path, os.path.realpath(path)  # a link stays a link
     shown = _shown(path, cwd)
     with _alone(os.path.dirname(path)):
         for _ in range(_TRIES):
@@ -178,6 +178,8 @@ def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]"
             data = project.read_table(path, cwd)
             before = _tools(data, path, shown).get(name)
             after = change(before)
+            if after is not None or _is_good(path, name, before):  # to take a wrong one out is the cure, whatever else is wrong
+                project.check(_expected(data, path, name, after), named, cwd)
             if after == before:
                 return Edited(path, before, after)
             try:
@@ -188,6 +190,14 @@ def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]"
             except OSError as error:
                 raise LastgoodError(f"`{shown}` cannot be written ({(error.strerror or str(error)).lower()})") from error
     raise LastgoodError(f"`{shown}` keeps changing while it is edited", "try again")
+
+
+def _is_good(path: str, name: str, entry: "Entry | None") -> bool:
+    try:
+        project.check(_expected({}, path, name, entry), path)
+    except SettingError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ class Configuration:
     __slots__ = ("entry", "files", "origins", "texts", "tools")
 
     def __init__(self) -> None:
-        self.texts: dict[str, tuple[str, str]] = {}
+        self.texts = {setting.name: (setting.default, "default") for setting in settings.SETTINGS}
         self.tools: dict[str, Entry] = {}
         self.files: list[str] = []
         self.origins: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -108,8 +108,6 @@ def load(
     the tool or as the package. Paths are shown relative to `base` where they lie in it.
     """
     found = Configuration()
-    for setting in settings.SETTINGS:
-        found.texts[setting.name] = (setting.default, "default")
     found.files.append(user_file)
     _take(found, _read(user_file, base), _shown(user_file, base))
     for path in configs:
@@ -133,6 +131,13 @@ def load(
             found.settle(setting.name, flags[setting.name], setting.flag)
     found.check()
     return found
+
+
+def check(data: "dict[str, Any]", path: str, base: str = "") -> None:
+    """Raise SettingError where what a file would say, once it holds `data`, is of no use to any run."""
+    found = Configuration()
+    _take(found, _section(data, _shown(path, base)), _shown(path, base))
+    found.check()
 
 
 def _entry(tools: "dict[str, Entry]", tool: str, package: str) -> "Entry | None":
@@ -227,13 +232,16 @@ def _may_name(key: str, line: str) -> bool:
 
 def _read(path: str, base: str) -> "dict[str, Any] | None":
     """The section of a file that speaks of lastgood, None where it has none. Raises SettingError for invalid TOML."""
-    data = read_table(path, base)
-    if os.path.basename(path) != "pyproject.toml":
+    return _section(read_table(path, base), _shown(path, base))
+
+
+def _section(data: "dict[str, Any]", shown: str) -> "dict[str, Any] | None":
+    if os.path.basename(shown) != "pyproject.toml":
         return data
     section = data.get("tool", {})
     section = section.get("lastgood") if isinstance(section, dict) else None
     if section is not None and not isinstance(section, dict):
-        raise SettingError(f"{_shown(path, base)}: `tool.lastgood` is no table")
+        raise SettingError(f"{shown}: `tool.lastgood` is no table")
     return section
 
 
