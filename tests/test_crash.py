@@ -36,7 +36,7 @@ ROUNDS = 10
 DEMO = ("run", "demo-tool", "--version")
 STALE = {"LASTGOOD_MAX_AGE": "0"}
 BEHIND = {**STALE, "LASTGOOD_MODE": "prefer-cache"}
-CHANGES = 58  # at least as many as a refresh to a new version makes; what is beyond its end is an instant after it
+CHANGES = 72  # at least as many as a refresh to a new version makes; what is beyond its end is an instant after it
 SECONDS = 0.3  # about as long as one takes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,3 +147,103 @@ def test_an_option_that_was_mistyped(demo: Index, sandbox: Sandbox) -> None:
     hint = "hint: `--patince` is no option that lastgood knows; did you mean `--patience`?"
     assert (result.status, own_lines(result)) == (plain.status, [hint])
     assert "--patience" in sandbox.lastgood("why", "--patince", "3s", "demo-tool").out
+
+
+# --- rebuilt after damage -------------------------------------------------------------------------------------------
+
+
+def keep_versions(demo: Index, sandbox: Sandbox, *versions: str) -> None:
+    """Keep one version after the other, 1.0 first."""
+    keep(sandbox)
+    for version in versions:
+        demo.publish(demo_tool(version))
+        grow_old(sandbox, 3600.0)
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    sandbox.wait_quiet()
+
+
+def add_one_that_no_record_names(sandbox: Sandbox) -> None:
+    """Leave the newest environment twice, as a refresh does that is killed before it writes the record."""
+    newest = sandbox.home / "generations" / only_record(sandbox).generations[0].id
+    shutil.copytree(newest, newest.with_name("demo-tool-3.0-00000000"), symlinks=True)
+
+
+def lose_record(sandbox: Sandbox) -> None:
+    """Damage the record of a home that has one, and lose its card."""
+    with open(records.file_of(str(sandbox.home), only_record(sandbox).id), "r+b") as file:
+        file.truncate(100)
+    for card in (sandbox.home / "cards").iterdir():
+        card.unlink()
+
+
+def test_a_rebuilt_record_keeps_back_what_was_rolled_back_from(demo: Index, sandbox: Sandbox) -> None:
+    """What was sent back does not run after damage, nor after the next refresh: the one that was gone back to does."""
+    keep_versions(demo, sandbox, "2.0", "3.0")
+    assert sandbox.lastgood("rollback", "demo-tool", "--to", "1.0").status == 0
+    before = only_record(sandbox)
+    add_one_that_no_record_names(sandbox)
+    lose_record(sandbox)
+    assert sandbox.lastgood("run", "--offline", "demo-tool", "--version").out == "demo-tool 1.0\n"
+    lose_record(sandbox)
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    after = only_record(sandbox)
+    assert (after.current, after.refused, after.hosts) == (before.current, before.refused, before.hosts)
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+    demo.publish(demo_tool("4.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "4.0")
+
+
+def test_a_rebuilt_record_is_held_as_it_was(demo: Index, sandbox: Sandbox) -> None:
+    """A hold outlives the record's file; so does its end."""
+    keep_versions(demo, sandbox, "2.0")
+    for verb in ("hold", "unhold"):
+        assert sandbox.lastgood(verb, "demo-tool").status == 0
+        lose_record(sandbox)
+        assert mend(sandbox) == 0
+        assert only_record(sandbox).held == (verb == "hold")
+
+
+def current_version(sandbox: Sandbox) -> str:
+    """Return the version that a home's one record runs."""
+    current = only_record(sandbox).generation()
+    assert current is not None
+    return current.version
+
+
+def mend(sandbox: Sandbox) -> int:
+    """Let doctor rebuild what is damaged."""
+    return sandbox.lastgood("doctor", "--fix").status
+
+
+def test_forward_again_outlives_the_record(demo: Index, sandbox: Sandbox) -> None:
+    """Who went back and forward again runs the newer one after damage, too."""
+    keep_versions(demo, sandbox, "2.0")
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    assert sandbox.lastgood("rollback", "demo-tool", "--to", "2.0").status == 0
+    lose_record(sandbox)
+    assert mend(sandbox) == 0
+    assert (only_record(sandbox).refused, current_version(sandbox)) == ([], "2.0")
+
+
+def test_what_was_sent_back_comes_last_where_the_current_one_is_lost(demo: Index, sandbox: Sandbox) -> None:
+    """With the current environment lost as well, one runs that nobody sent back; what was sent back where nothing else is left."""
+    keep_versions(demo, sandbox, "2.0", "3.0")
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    for left in ("1.0", "3.0"):
+        current = only_record(sandbox).current
+        lose_record(sandbox)
+        shutil.rmtree(sandbox.home / "generations" / current)
+        assert mend(sandbox) == 0
+        assert current_version(sandbox) == left
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"is": "lastgood choices", "format": 99}', "\0" * 300, None])
+def test_a_home_that_says_nothing_of_choices(demo: Index, sandbox: Sandbox, damage: str | None) -> None:
+    """Where what was chosen is damaged, of a newer format, or was written by no lastgood yet, the newest that is kept runs."""
+    keep_versions(demo, sandbox, "2.0")
+    for path in (sandbox.home / "generations").glob("*/lastgood.choices"):
+        path.unlink() if damage is None else path.write_text(damage)
+    lose_record(sandbox)
+    assert mend(sandbox) == 0
+    assert current_version(sandbox) == "2.0"

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 MANIFEST = "lastgood.json"
+CHOICES = "lastgood.choices"
 SIZE = "lastgood.size"
 STAGING, TRASH = ".staging-", ".trash-"
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 # Written by uv for itself: CACHEDIR.TAG would invite backup and clean-up tools to throw a generation away.
-_LEFT_OUT = ("CACHEDIR.TAG", ".lock", ".gitignore", MANIFEST, SIZE)
+_LEFT_OUT = ("CACHEDIR.TAG", ".lock", ".gitignore", MANIFEST, CHOICES, SIZE)
 _SHELL_HEADER = b"#!/bin/sh\n'''exec'"
 _CHECK_SECONDS = 120.0
 _MOMENT = 0.25

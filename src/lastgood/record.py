@@ -1,7 +1,7 @@
 """The last-known-good record of one request: JSON, written only under the record's lock, by temporary file, fsync and rename.
 
 Also the card that is derived from it. A record that is damaged is set aside under a dated name and rebuilt from the
-manifests that every generation carries; one of a newer format is left alone.
+manifests that every generation carries, and from what was chosen among them; one of a newer format is left alone.
 """
 
 import os
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 HEADER = "lastgood record"
+CHOICES = "lastgood choices"
+_CHOSEN = ("current", "held", "refused", "hosts")
+"""The fields that no manifest can know, since they change after a generation is kept; every generation carries them, too."""
 ASIDE = ".new"
 """How the names of files end that are not yet renamed into place."""
 BAD = ".json.bad-"
@@ -227,17 +230,7 @@ def parse(text: str) -> Record:
         record.current = _text(data["current"])
         record.held = bool(data["held"])
         record.generations = [Generation(**one) for one in data["generations"]]
-        record.refused = [
-            {
-                "version": _text(one["version"]),
-                "digest": _text(one["digest"]),
-                "error": _text(one["error"]),
-                "at": float(one["at"]),
-                "by": _text(one["by"]),
-                "check": _text(one.get("check", "")),
-            }
-            for one in data["refused"]
-        ]
+        record.refused = [_refusal(one) for one in data["refused"]]
         record.hosts = [_text(host) for host in data["hosts"]]
         record.last = dict(data["last"])
         record.words = [_text(word) for word in data.get("words", [])]
@@ -246,6 +239,17 @@ def parse(text: str) -> Record:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise Damage(f"{type(error).__name__}: {error}") from error
     return record
+
+
+def _refusal(data: "dict[str, Any]") -> "dict[str, Any]":
+    return {
+        "version": _text(data["version"]),
+        "digest": _text(data["digest"]),
+        "error": _text(data["error"]),
+        "at": float(data["at"]),
+        "by": _text(data["by"]),
+        "check": _text(data.get("check", "")),
+    }
 
 
 def text_of(record: Record) -> str:
@@ -278,14 +282,16 @@ def save(home: str, record: Record) -> None:
     """Replace the record's file. The caller holds it (`exclusive`)."""
     write(file_of(home, record.id), text_of(record))
     record.stamp = surroundings.stamp(file_of(home, record.id))
+    _leave_choices(home, record)
 
 
-def write(path: str, text: str, *, durable: bool = True) -> None:
+def write(path: str, text: str, *, durable: bool = True, aside: str = "") -> None:
     """Write a file whole or not at all: temporary file, fsync, rename. Raises OSError and then leaves nothing behind.
 
-    What is derived and carries its own end mark need not be `durable`: it is made again.
+    What is derived and carries its own end mark need not be `durable`: it is made again. The temporary file is called as `aside`
+    is, or as the file: in a place where `gc` looks for what was left by who was killed.
     """
-    aside = f"{path}.{os.getpid()}{ASIDE}"
+    aside = f"{aside or path}.{os.getpid()}{ASIDE}"
     try:
         with open(aside, "w", encoding="utf-8", errors="surrogateescape", opener=_private) as file:
             file.write(text)
@@ -351,10 +357,56 @@ def rebuild(home: str, identity: str, slug: str) -> "Record | None":
         return None
     found.sort(key=lambda pair: pair[0].kept, reverse=True)
     record = Record(identity, found[0][1]["request"], found[0][1]["tool"])
-    record.generations = [one for one, _ in found][:KEPT]
-    record.current = found[0][0].id
+    record.generations = [one for one, _ in found]
     record.asked = found[0][0].kept
+    _take_choices(home, record)
+    others = [one for one in record.generations if one.id != record.current][: KEPT - 1]
+    record.generations = [one for one in record.generations if one.id == record.current or one in others]
     return record
+
+
+def _leave_choices(home: str, record: Record) -> None:
+    """Leave what was chosen in every generation, so that a record that is lost is not rebuilt as what was sent back."""
+    import json  # see `parse`
+
+    chosen = {name: getattr(record, name) for name in _CHOSEN}
+    text = json.dumps({"is": CHOICES, "format": FORMAT, "at": time.time(), "record": record.id, **chosen}, sort_keys=True)
+    for one in record.generations:
+        known = _choices(home, one.id, record.id)
+        if {name: known.get(name) for name in _CHOSEN} == chosen:
+            continue
+        try:
+            place = f"{home}/generations/{one.id}/{generations.CHOICES}"
+            write(place, text + "\n", durable=False, aside=file_of(home, record.id))
+        except OSError:
+            continue  # it is gone from disk, or the disk is full: the record itself is written
+
+
+def _take_choices(home: str, record: Record) -> None:
+    """Decide as it was decided last, where a generation still says so; else the newest runs that nobody sent back."""
+    known = [_choices(home, one.id, record.id) for one in record.generations]
+    last: dict[str, Any] = max(known, key=lambda one: float(one.get("at", 0.0)))
+    record.held, record.refused, record.hosts = last.get("held", False), last.get("refused", []), last.get("hosts", [])
+    kept = [one for one in record.generations if not any(_is_the_same(one, refused) for refused in record.refused)]
+    chosen = record.generation(last.get("current", "")) or [*kept, *record.generations][0]
+    record.current = chosen.id
+
+
+def _choices(home: str, name: str, identity: str) -> "dict[str, Any]":
+    """What a generation says was chosen for the record called `identity`; nothing where that cannot be read."""
+    data = _json(f"{home}/generations/{name}/{generations.CHOICES}")
+    if data.get("is") != CHOICES or data.get("format") != FORMAT or data.get("record") != identity:
+        return {}
+    try:
+        return {
+            "at": float(data["at"]),
+            "current": _text(data["current"]),
+            "held": bool(data["held"]),
+            "refused": [_refusal(one) for one in data["refused"]],
+            "hosts": [_text(host) for host in data["hosts"]],
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return {}
 
 
 def owners(home: str) -> "set[str]":
@@ -369,10 +421,15 @@ def owners(home: str) -> "set[str]":
 
 def _manifest(home: str, name: str) -> "dict[str, Any]":
     """What a generation says of itself; nothing where it cannot be read."""
+    return _json(f"{home}/generations/{name}/{generations.MANIFEST}")
+
+
+def _json(path: str) -> "dict[str, Any]":
+    """The table in a file; nothing where it cannot be read."""
     import json  # see `parse`
 
     try:
-        with open(f"{home}/generations/{name}/{generations.MANIFEST}", encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             data = json.load(file)
     except (OSError, ValueError, RecursionError):
         return {}
