@@ -149,6 +149,17 @@ def test_an_option_that_was_mistyped(demo: Index, sandbox: Sandbox) -> None:
     assert "--patience" in sandbox.lastgood("why", "--patince", "3s", "demo-tool").out
 
 
+@pytest.mark.parametrize("verb", ["rollback", "hold", "unhold"])
+def test_a_record_that_another_process_is_changing(demo: Index, sandbox: Sandbox, verb: str) -> None:
+    """What cannot be done at the moment, though nothing is wrong with the words, ends with 1 and changes nothing."""
+    keep_versions(demo, sandbox, "2.0")
+    before = records.text_of(only_record(sandbox))
+    with records.exclusive(str(sandbox.home), only_record(sandbox).id):
+        result = sandbox.lastgood(verb, "demo-tool")
+    assert (result.status, own_lines(result)) == (1, ["error: another process is changing the record of `demo-tool`; try again"])
+    assert records.text_of(only_record(sandbox)) == before
+
+
 # --- rebuilt after damage -------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from lastgood import paths, project, request, settings, surroundings
-from lastgood.errors import LastgoodError, SettingError, UsageError
+from lastgood.errors import LastgoodError, NotNow, SettingError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]"
                     return Edited(path, before, after)
             except OSError as error:
                 raise LastgoodError(f"`{shown}` cannot be written ({(error.strerror or str(error)).lower()})") from error
-    raise LastgoodError(f"`{shown}` keeps changing while it is edited", "try again")
+    raise NotNow(f"`{shown}` keeps changing while it is edited", "try again")
 
 
 def _is_good(path: str, name: str, entry: "Entry | None") -> bool:

@@ -4,6 +4,7 @@ LastgoodError              any failure that has one line to say and an exit stat
 ├── UsageError             the words on the command line are wrong
 ├── SettingError           a variable, flag or configuration key has a value that cannot be used
 ├── NoUvError              no uv can be found
+├── NotNow                 another process is at it
 └── StateError             the home cannot be used (foreign, writable by others, not a directory)
 Damage                     a file of the state is not what it should be: never shown as it is
 LaunchFailed               the tool could not be started; nothing has run yet
@@ -31,6 +32,12 @@ class SettingError(LastgoodError):
 
 class NoUvError(LastgoodError):
     """No uv was found, neither named, nor on PATH, nor beside lastgood."""
+
+
+class NotNow(LastgoodError):  # noqa: N818 (read as a sentence)
+    """Another process is changing what was to be changed: nothing is wrong with the words, and later they may do."""
+
+    status = 1
 
 
 class StateError(LastgoodError):

@@ -8,7 +8,7 @@ import time
 from lastgood import breaker, differences, generations, history, locks, paths, policy, refresh
 from lastgood import record as records
 from lastgood import scene as scenes
-from lastgood.errors import Damage, LastgoodError
+from lastgood.errors import Damage, LastgoodError, NotNow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,9 +135,7 @@ def leased(home: str, identity: str) -> "Iterator[None]":
         with locks.hold(records.lock_of(home, identity), _LEASE_SECONDS):
             yield
     except locks.Busy as error:
-        raise LastgoodError(
-            f"another refresh of `{records.slug_of(identity)}` is under way", "try again when it has ended"
-        ) from error
+        raise NotNow(f"another refresh of `{records.slug_of(identity)}` is under way", "try again when it has ended") from error
     except locks.LockTrouble as error:
         raise LastgoodError(str(error)) from error
 

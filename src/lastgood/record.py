@@ -8,7 +8,7 @@ import os
 import time
 
 from lastgood import generations, locks, paths, surroundings
-from lastgood.errors import Damage, LastgoodError
+from lastgood.errors import Damage, LastgoodError, NotNow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def exclusive(home: str, identity: str, seconds: float = 1.0) -> "locks.Claim":
     try:
         return locks.brief(f"{home}/records/{identity}.write", seconds)
     except locks.Busy as error:
-        raise LastgoodError(f"another process is changing the record of `{slug_of(identity)}`", "try again") from error
+        raise NotNow(f"another process is changing the record of `{slug_of(identity)}`", "try again") from error
     except locks.LockTrouble as error:
         raise LastgoodError(str(error)) from error
 
