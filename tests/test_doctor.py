@@ -188,6 +188,7 @@ def test_a_home_that_may_not_be_trusted(alone: Sandbox) -> None:
     alone.home.rmdir()
     alone.home.touch()
     assert examine(alone).only("home")["step"] == "set `LASTGOOD_HOME` to a directory"
+    assert [examine(alone).of(name) for name in ("records", "cards")] == [[], []]  # nothing is known of what is kept
 
 
 @needs_permissions

@@ -6,6 +6,7 @@ On an empty home, with a damaged record, with 10,000 records, with the index dow
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +91,33 @@ def test_where_output_has_few_letters(demo: Index, sandbox: Sandbox) -> None:
     grow_old(sandbox, 3600.0)
     assert "##### 1h" in sandbox.lastgood("status").out
     assert any(line.split()[:1] == [">"] for line in sandbox.lastgood("doctor").out.splitlines())
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="not on this system: /dev/full")
+def test_where_nothing_can_be_written(demo: Index, sandbox: Sandbox) -> None:
+    """A standard output that takes nothing, such as a file on a full disk, is one line and status 1; with none, nothing is said."""
+    del demo
+    keep(sandbox)
+    (sandbox.work / "lastgood.toml").touch()
+    full = "lastgood: error: standard output cannot be written (no space left on device)\n"
+    for words in COMMANDS[1:]:
+        usual = sandbox.lastgood(*words)
+        told = sandbox.run(["sh", "-c", '"$@" > /dev/full', "sh", lastgood_script(), *words])
+        expect_sense(told, words, silent=True)
+        assert not usual.out or told.status == 1, (words, told)
+        assert not usual.out or told.err in (full, f"lastgood: error: cannot go on{full[full.index(' (') :]}"), (words, told)
+        told = sandbox.run(["sh", "-c", '"$@" >&-', "sh", lastgood_script(), *words])
+        assert (told.status in (0, 1, 2), [line for line in told.err.splitlines() if not line.startswith("lastgood: ")]) == (
+            True,
+            [],
+        )
+    for words in (("status",), ("doctor",), ("doctor", "--json"), ("gc",), ("--help",), ("--version",), ("status", "--help")):
+        told = sandbox.run(["sh", "-c", '"$@" <&- >&- 2>&-', "sh", lastgood_script(), *words])
+        assert (told.status, told.out, told.err) == (0, "", ""), (words, told)
+        if words != ("gc",):
+            told = sandbox.run(["sh", "-c", '"$@" > /dev/full', "sh", lastgood_script(), *words])
+            assert (told.status, told.err) == (1, full), (words, told)
+    sandbox.wait_quiet()
 
 
 def test_with_the_index_down(demo: Index, sandbox: Sandbox) -> None:

@@ -243,6 +243,8 @@ def file_system(path: str, mounts: str) -> str:
 
 def look_at_records(patient: Patient) -> "Iterator[Finding]":
     """Whether every record can be read."""
+    if patient.trouble is not None:
+        return
     for name, reason in patient.damaged:
         step = "`lastgood doctor --fix`, or the next run, sets it aside and rebuilds it from what is kept"
         yield _to_rebuild(patient, name, PROBLEM, f"damaged ({reason})", step)
@@ -360,6 +362,8 @@ def look_at_contents(patient: Patient) -> "Iterator[Finding]":
 
 def look_at_cards(patient: Patient) -> "Iterator[Finding]":
     """Whether every launch card that a run would believe says what its record says."""
+    if patient.trouble is not None:
+        return
     by_id = {record.id: record for record in patient.records}
     good, bad = 0, False
     for name in names_in(patient.home + "/cards") if patient.standing else []:

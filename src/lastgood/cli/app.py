@@ -10,7 +10,7 @@ import io
 import os
 import sys
 
-from lastgood import messages, paths, settings
+from lastgood import behind, launch, messages, paths, settings
 from lastgood.cli import helptext
 from lastgood.errors import LastgoodError, UsageError
 
@@ -84,6 +84,7 @@ def _reworded(message: str) -> str:
 def main(words: "list[str]") -> int:
     """Run one command; the exit status."""
     environ = settings.environment()
+    _open_standard_streams()
     codecs.register_error("lastgood", _plain_letters)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -100,7 +101,30 @@ def main(words: "list[str]") -> int:
         return 141
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # a full disk, above all
+        behind.trace(error)
+        named = f"`{os.fsdecode(error.filename)}`: " if isinstance(error.filename, (str, bytes)) else ""
+        what = "standard output cannot be written" if _output_fails() else "cannot go on"
+        messages.say("error", f"{what} ({named}{(error.strerror or str(error)).lower()})", environ)
+        return 1
     return status
+
+
+def _open_standard_streams() -> None:
+    """Where a caller has closed a stream, what is said there goes nowhere, and no file that is opened becomes that stream."""
+    launch.open_standard_descriptors()
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 (until the end)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _output_fails() -> bool:
+    """Whether standard output takes nothing. What waits is thrown away, or the interpreter would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return True
+    return False
 
 
 def _plain_letters(error: UnicodeError) -> "tuple[str | bytes, int]":
