@@ -252,6 +252,22 @@ def test_links_and_modes_stay(alone: Sandbox) -> None:
     assert (os.listdir(real), 'black = "*"' in (real / "pyproject.toml").read_text()) == (["pyproject.toml"], True)
 
 
+@pytest.mark.parametrize(("name", "title"), [("pyproject.toml", "tool.lastgood.tools"), ("lastgood.toml", "tools")])
+def test_a_link_to_a_file_of_another_name(alone: Sandbox, name: str, title: str) -> None:
+    """Where the table stands follows from the name that a run reads the file under, not from what that leads to."""
+    other = "lastgood.toml" if name == "pyproject.toml" else "pyproject.toml"
+    place = alone.root / "elsewhere"
+    place.mkdir()
+    for real in ("shared.toml", other):
+        (place / real).write_text("")
+        (alone.work / name).unlink(missing_ok=True)
+        (alone.work / name).symlink_to(place / real)
+        assert alone.lastgood("add", "ruff", "black").status == 0
+        assert (place / real).read_text() == f'[{title}]\nruff = "*"\nblack = "*"\n'
+        assert alone.lastgood("remove", "black").status == 0
+        assert (place / real).read_text() == f'[{title}]\nruff = "*"\n'
+
+
 @pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
 def test_a_directory_that_cannot_be_written(alone: Sandbox) -> None:
     """Where the new file cannot be made the old one stays, and one line says why."""

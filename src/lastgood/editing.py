@@ -170,22 +170,22 @@ def _merged(before: "Entry | None", keys: "dict[str, Value]") -> "Entry":
 
 
 def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]", cwd: str) -> Edited:
-    named, path = path, os.path.realpath(path)  # a link stays a link
+    named, path = path, os.path.realpath(path)  # a link stays a link; its own name says where in it the table stands
     shown = _shown(path, cwd)
     with _alone(os.path.dirname(path)):
         for _ in range(_TRIES):
             stamp = surroundings.stamp(path)
             data = project.read_table(path, cwd)
-            before = _tools(data, path, shown).get(name)
+            before = _tools(data, named, shown).get(name)
             after = change(before)
-            if after is not None or _is_good(path, name, before):  # to take a wrong one out is the cure, whatever else is wrong
-                project.check(_expected(data, path, name, after), named, cwd)
+            if after is not None or _is_good(named, name, before):  # to take a wrong one out is the cure, whatever else is wrong
+                project.check(_expected(data, named, name, after), named, cwd)
             if after == before:
                 return Edited(path, before, after)
             try:
                 with open(path, encoding="utf-8", newline="") as file:
                     text = file.read()
-                if _replace(path, _rewritten(text, data, path, name, after), _expected(data, path, name, after), stamp):
+                if _replace(path, _rewritten(text, data, named, name, after), _expected(data, named, name, after), stamp):
                     return Edited(path, before, after)
             except OSError as error:
                 raise LastgoodError(f"`{shown}` cannot be written ({(error.strerror or str(error)).lower()})") from error
