@@ -275,6 +275,28 @@ def test_the_tool_beside_lastgood_is_the_last_resort(demo: Index, sandbox: Sandb
         assert (result.status, result.out, sandbox.starts()) == (2, "", 0)
 
 
+@pytest.mark.parametrize("how", ["UV_OFFLINE", "--offline", "mode"])
+def test_the_tool_beside_lastgood_where_the_network_is_forbidden(demo: Index, sandbox: Sandbox, how: str) -> None:
+    """strict-cache asks nobody, and nobody need be asked for it: it runs where nothing is kept and uv's cache has nothing."""
+    program = install_beside(sandbox, "demo-tool==1.0")
+    connections = demo.connections()
+    environment = {"UV_OFFLINE": {"UV_OFFLINE": "1"}, "mode": {"LASTGOOD_MODE": "strict-cache"}}.get(how, {})
+    words = ["--offline"] if how == "--offline" else []
+    checked = sandbox.run([program, "warm", "--check", "demo-tool"], env={**environment, "UV_OFFLINE": "1"})
+    assert (checked.status, "1.0 is in the environment of lastgood" in checked.out) == (0, True), checked
+    why = sandbox.run([program, "why", *words, "demo-tool"], env=environment)
+    assert "in an outage what uv's own cache still resolves to, else 1.0 in lastgood's own environment" in why.out, why
+    tool = ["demo-tool", "--version", "--stderr", "own words", "--exit", "3"]
+    result = sandbox.run([program, "run", *words, *tool], env=environment)
+    assert (result.status, result.out, others_words(result), sandbox.starts()) == (3, "demo-tool 1.0\n", "own words\n", 1), result
+    reason = "nothing else is kept, and the mode is `strict-cache`"
+    assert own_lines(result) == [f"warning: running `demo-tool` 1.0 from the environment of lastgood: {reason}"]
+    assert demo.connections() == connections
+    result = sandbox.run([program, "run", *words, "demo-tool>1", "--version"], env=environment)
+    assert (result.status != 0, result.out, sandbox.starts()) == (True, "", 1), result
+    assert own_lines(result)[0].startswith("hint: no good `demo-tool` is kept and the mode is `strict-cache`")
+
+
 def test_a_command_beside_lastgood_of_another_package_is_not_the_tool(demo: Index, sandbox: Sandbox) -> None:
     """A program of the right name that another distribution brought does not stand in."""
     demo.publish(demo_tool("5.0", name="other-tool", command="demo-tool"))

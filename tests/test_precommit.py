@@ -151,6 +151,24 @@ def test_a_hook_with_its_tool_beside_it(demo: Index, sandbox: Sandbox, suite: Ho
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
+def test_a_hook_with_its_tool_beside_it_and_uv_told_to_stay_offline(
+    demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner
+) -> None:
+    """A service that sets UV_OFFLINE has its tool all the same: nobody is asked, and `lastgood-check` knew it."""
+    demo_hook = {**DEMO, "additional_dependencies": ["demo-tool==1.0"], "verbose": True}
+    project = suite.project(sandbox, [demo_hook, {"id": "lastgood-check"}])
+    project.prepare(runner)
+    connections = demo.connections()
+    offline = {"UV_OFFLINE": "1"}
+    checked = project.hook(runner, "lastgood-check", "--hook-stage", "manual", env=offline)
+    assert checked.status == 0, checked
+    result = project.hook(runner, "lastgood", env=offline)
+    said = result.out + result.err
+    assert (result.status, said.count("running `demo-tool` 1.0 from the environment of lastgood: ")) == (0, 1), result
+    assert (sandbox.starts(), demo.connections()) == (1, connections)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_plugins_reach_the_tool(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
     """What a user lists in `additional_dependencies`, as upstream's hook wants it, is beside the tool, in an outage as well."""
     suite.offer(demo_dep("1.0"))

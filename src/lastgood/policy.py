@@ -18,7 +18,7 @@ BEHIND = "behind"
 REFRESH = "refresh"
 """Refresh first, however long it takes; nothing kept may stand in, or nothing is kept."""
 OFFLINE = "offline"
-"""Nothing is kept and the network is forbidden: uv's own cache, or its own error."""
+"""Nothing is kept and the network is forbidden: uv's own cache, else the tool beside lastgood, or uv's own error."""
 
 CLOSED, OPEN = "closed", "open"
 HOOK_PATIENCE = 1.5

@@ -89,15 +89,15 @@ def _kept(job: "Job") -> "tuple[Card | None, str]":
 
 
 def _lower(job: "Job", beside: "Sequence[str]", *, own: bool, prefer: bool) -> "tuple[str, str] | None":
-    """The rungs below: the first that holds."""
+    """The rungs below: the first that holds. What other requests have is for those that `prefer`."""
     near = ladder.near_card(job) if prefer else None
     if near is not None:
         return NEAR, f"{near[0].version}, {near[1]}"
     if _cached(job):
         return CACHE, "uv's own cache still resolves to it"
-    if prefer and _is_beside(job.request, beside):
+    if _is_beside(job.request, beside):
         return OWN, "it is one of the hook's `additional_dependencies`"
-    program = ladder.own_program(job.request) if prefer and own else None
+    program = ladder.own_program(job.request) if own else None
     return (OWN, f"{program[1]} is in the environment of lastgood") if program is not None else None
 
 

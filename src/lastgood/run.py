@@ -376,6 +376,7 @@ class _Run:
         return self._plain()
 
     def _nothing_cached(self, outcome: "Outcome") -> int:
+        self._become_own("nothing else is kept, and the mode is `strict-cache`")
         messages.write_all(2, outcome.words)
         advice = f"run `{self._warm_command()}` when the index can be reached"
         hint = f"no good `{self.request.tool}` is kept and the mode is `strict-cache`; {advice}"
@@ -429,6 +430,12 @@ class _Run:
             self._warn(f"running `{cached.tool}` {cached.version} from uv's cache: {reason}")
             notices.note_fallback(self.scene.home, cached.record, cached.version, time.time())
             self._launch(cached)
+        self._become_own(reason)
+
+    def _become_own(self, reason: str) -> None:
+        """Become the tool in the environment of lastgood, which needs no network; returns where there is none that fits."""
+        from lastgood import ladder
+
         own = ladder.own_program(self.request)
         if own is not None:
             program, version = own

@@ -43,7 +43,7 @@ _STEPS = {
     policy.WAIT: "ask, wait at most `patience`, run the best there is; the refresh goes on behind",
     policy.BEHIND: "run what is kept, ask behind it",
     policy.REFRESH: "ask and wait, as uvx does",
-    policy.OFFLINE: "`uvx --offline`: uv's own cache, or its own error",
+    policy.OFFLINE: "`uvx --offline`: uv's own cache, else the tool beside lastgood, or its own error",
 }
 _NO_FALLBACK = "ask and wait; nothing stands in"
 _ALIASES = {

@@ -172,6 +172,6 @@ def _rung(scene: "Scene", made: "Request", card: "Card | None", kept: "Generatio
     if mode.startswith("prefer"):
         for record, generation in ladder.near(scene.home, made):
             return f"{generation.version}, kept for another request ({record.id})"
-    own = ladder.own_program(made) if mode.startswith("prefer") else None
+    own = ladder.own_program(made)
     last = f"{own[1]} in lastgood's own environment" if own is not None else "uvx's own error"
     return f"what uv's own cache still resolves to, else {last}"
