@@ -573,6 +573,66 @@ def test_no_hook_of_a_mirror_is_forgotten(demo: Index, sandbox: Sandbox) -> None
     assert ("`c` of .pre-commit-config.yaml starts `uvx`" in told, "`n` of prek.toml starts `npx`" in told) == (True, True), told
 
 
+def local(sandbox: Sandbox, *entries: str) -> None:
+    """Let the user's repository have local hooks `a`, `b` … with these entries."""
+    hooks_ = [{"id": name, "name": name, "language": "system", "entry": entry} for name, entry in zip("abc", entries, strict=False)]
+    (sandbox.work / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": hooks_}]}), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("entry", "program", "step"),
+    [
+        ("uvx demo-tool check", "uvx", "run `lastgood shim install`, or begin its entry with `lastgood run`"),
+        ("env A=b uvx demo-tool check", "uvx", "run `lastgood shim install`, or begin its entry with `lastgood run`"),
+        ("{bin}/uvx demo-tool check", "{bin}/uvx", "begin its entry with `lastgood run`"),
+        ("uv tool run demo-tool check", "uv tool run", "begin its entry with `lastgood run`"),
+        ("{bin}/uv tool run demo-tool", "{bin}/uv tool run", "begin its entry with `lastgood run`"),
+    ],
+)
+def test_a_hook_that_starts_plain_uvx_would_not_run(demo: Index, sandbox: Sandbox, entry: str, program: str, step: str) -> None:
+    """What is kept helps nobody who does not call lastgood: one line says which hook, why, and what to do; `warm` warms it."""
+    local(sandbox, entry.format(bin=sandbox.bin))
+    warmed = sandbox.lastgood("warm")
+    assert (warmed.status, own_lines(warmed)) == (0, ["kept `demo-tool` 1.0"]), warmed
+    grow_old(sandbox, HOUR)
+    demo.stop()
+    shown = program.format(bin=sandbox.bin)
+    result = sandbox.lastgood("warm", "--check")
+    line = f"`a` of .pre-commit-config.yaml would start `{shown}` itself, which needs the network; {step}"
+    assert (result.status, own_lines(result)) == (1, [f"error: {line}"]), result
+    said = f"`{shown}` is not lastgood here, though 1.0 is kept, last checked 1h ago"
+    assert result.out == f"demo-tool  nothing     {said}\n"
+
+
+def test_a_hook_that_starts_the_shim_would_run(demo: Index, sandbox: Sandbox) -> None:
+    """Where the first `uvx` on PATH is lastgood, a hook's `uvx` is; behind another one, or under another path, it is not."""
+    local(sandbox, "uvx demo-tool a", "lastgood run demo-tool", f"{sandbox.root}/shim/uvx demo-tool")
+    assert sandbox.lastgood("warm").status == 0
+    demo.stop()
+    assert sandbox.lastgood("shim", "install", str(sandbox.root / "shim")).status == 0
+    first = sandbox.lastgood("warm", "--check", env={"PATH": f"{sandbox.root}/shim:{sandbox.env['PATH']}"})
+    assert (first.status, _columns(first.out), first.err) == (0, [["demo-tool", "kept"]], ""), first
+    behind = sandbox.lastgood("warm", "--check", env={"PATH": f"{sandbox.env['PATH']}:{sandbox.root}/shim"})
+    assert (behind.status, _columns(behind.out)) == (1, [["demo-tool", "nothing"], ["demo-tool", "kept"]]), behind
+    (line,) = own_lines(behind)
+    assert line.startswith("error: `a` of .pre-commit-config.yaml would start `uvx` itself, ")
+
+
+def test_a_hook_that_starts_plain_uvx_and_an_installed_tool(demo: Index, sandbox: Sandbox) -> None:
+    """Plain uvx needs no network for what `uv tool install` has installed; what is missing besides is said on a line of its own."""
+    bin_ = {"UV_TOOL_BIN_DIR": str(sandbox.root / "tool-bin")}
+    assert sandbox.run(["uv", "tool", "install", "--quiet", "demo-tool"], env=bin_).status == 0
+    local(sandbox, "uvx demo-tool", "uvx other-tool", "lastgood run third-tool")
+    demo.stop()
+    result = sandbox.lastgood("warm", "--check")
+    columns = [["demo-tool", "installed"], ["other-tool", "nothing"], ["third-tool", "nothing"]]
+    assert (result.status, _columns(result.out)) == (1, columns), result
+    assert [line.partition(" would ")[0] for line in own_lines(result)] == [
+        "error: `third-tool`",
+        "error: `b` of .pre-commit-config.yaml",
+    ]
+
+
 @pytest.mark.parametrize(
     ("table", "status", "said"),
     [

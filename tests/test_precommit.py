@@ -169,6 +169,22 @@ def test_a_hook_with_its_tool_beside_it_and_uv_told_to_stay_offline(
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
+def test_the_check_sees_the_uvx_that_hooks_start(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
+    """A `uvx` in the environment of `lastgood-check` is not the one that a local hook starts: that is the user's first one."""
+    local = {"id": "own", "name": "own", "language": "system", "entry": "uvx demo-tool", "types": ["python"], "verbose": True}
+    project = suite.project(sandbox, [{"id": "lastgood-check"}], [{"repo": "local", "hooks": [local]}])
+    project.prepare(runner)
+    assert sandbox.lastgood("warm", cwd=project.place).status == 0
+    assert sandbox.lastgood("shim", "install", str(sandbox.root / "shim")).status == 0
+    demo.stop()
+    plain = project.hook(runner, "lastgood-check", "--hook-stage", "manual")
+    assert (plain.status, "`own` of .pre-commit-config.yaml would start `uvx` itself" in plain.out + plain.err) == (1, True), plain
+    sandbox.env["PATH"] = f"{sandbox.root}/shim:{sandbox.env['PATH']}"
+    shimmed = project.hook(runner, "lastgood-check", "--hook-stage", "manual")
+    assert (shimmed.status, project.hook(runner, "own").status, sandbox.starts()) == (0, 0, 1), shimmed
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_plugins_reach_the_tool(demo: Index, sandbox: Sandbox, suite: HookSuite, runner: Runner) -> None:
     """What a user lists in `additional_dependencies`, as upstream's hook wants it, is beside the tool, in an outage as well."""
     suite.offer(demo_dep("1.0"))

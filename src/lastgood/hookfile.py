@@ -34,7 +34,8 @@ _FETCHERS = (
     ("docker", "pull"),
 )
 """How an entry starts that fetches what it runs: at best it asks an index whether there is news."""
-_STARTERS = (["lastgood", "run"], ["uvx"], ["uv", "tool", "run"])
+_OWN = ["lastgood", "run"]
+_STARTERS = (_OWN, ["uvx"], ["uv", "tool", "run"])
 
 
 class Call:
@@ -43,14 +44,16 @@ class Call:
     words    as after `lastgood run`, arguments included; none where the hook names no tool
     beside   what the hook's environment has besides lastgood: its `additional_dependencies`
     where    names file and hook
+    program  what it starts instead of `lastgood run`, as it is written: `uvx`, `/usr/bin/uvx`, `uv tool run`; else ""
     """
 
-    __slots__ = ("beside", "where", "words")
+    __slots__ = ("beside", "program", "where", "words")
 
-    def __init__(self, words: "list[str]", beside: "list[str]", where: str) -> None:
+    def __init__(self, words: "list[str]", beside: "list[str]", where: str, program: str) -> None:
         self.words = words
         self.beside = beside
         self.where = where
+        self.program = program
 
 
 def find(place: str) -> "list[str]":
@@ -71,9 +74,11 @@ def calls(path: str) -> "list[Call]":
     """The calls of all hooks of a configuration, in its order. Raises SettingError where it cannot be read."""
     found = []
     for hook, entry, args in _commands(path):
-        words = _after_starter(entry, args)
-        if words is not None:
-            found.append(Call(words, _texts(hook.get("additional_dependencies")), _where(hook, path)))
+        started = _started(entry, args)
+        if started is not None:
+            program, words = started
+            beside = [] if program else _texts(hook.get("additional_dependencies"))  # uvx knows nothing of them
+            found.append(Call(words, beside, _where(hook, path), program))
     return found
 
 
@@ -152,15 +157,18 @@ def _texts(value: object) -> "list[str]":
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
-def _after_starter(entry: str, args: "list[str]") -> "list[str] | None":
-    """The words that follow `lastgood run` or `uvx`; None where the entry starts something else."""
+def _started(entry: str, args: "list[str]") -> "tuple[str, list[str]] | None":
+    """The program that is `uvx` and no `lastgood run` ("" where it is one), and the words after it; None for anything else."""
     try:
         words = [*shlex.split(entry), *args]
     except ValueError:
         return None  # quotes that do not match: the hook runner says so
     words = _without_env(words)
-    words[:1] = [os.path.basename(word) for word in words[:1]]
-    return next((words[len(starter) :] for starter in _STARTERS if words[: len(starter)] == starter), None)
+    named = [*(os.path.basename(word) for word in words[:1]), *words[1:]]
+    for starter in _STARTERS:
+        if named[: len(starter)] == starter:
+            return "" if starter is _OWN else " ".join(words[: len(starter)]), words[len(starter) :]
+    return None
 
 
 def _without_env(words: "list[str]") -> "list[str]":

@@ -23,9 +23,10 @@ class Use:
 
     beside   the additional dependencies of a hook; `hook` tells a hook from the tools table and the command line
     kept     the record that this use was read from; None for the others
+    program  what a hook starts instead of `lastgood run`: `uvx`, which may be lastgood or not; else ""
     """
 
-    __slots__ = ("beside", "hook", "kept", "place", "where", "words")
+    __slots__ = ("beside", "hook", "kept", "place", "program", "where", "words")
 
     def __init__(self, words: "list[str]", place: str, where: str, beside: "list[str] | None" = None) -> None:
         self.words = words
@@ -34,6 +35,7 @@ class Use:
         self.hook = beside is not None
         self.beside = beside or []
         self.kept: Record | None = None
+        self.program = ""
 
 
 class Useless(Exception):  # noqa: N818 (what was found)
@@ -50,8 +52,14 @@ def here(environ: "dict[str, str]") -> "list[Use]":
     cwd = os.getcwd()
     found = []
     for path in hookfile.find(cwd):
-        found += [Use(call.words, os.path.dirname(path), call.where, call.beside) for call in hookfile.calls(path)]
+        found += [_of_hook(call, os.path.dirname(path)) for call in hookfile.calls(path)]
     return found + [Use([tool], cwd, f"`{tool}`") for tool in sorted(tools_here(environ))]
+
+
+def _of_hook(call: "hookfile.Call", place: str) -> Use:
+    use = Use(call.words, place, call.where, call.beside)
+    use.program = call.program
+    return use
 
 
 def tools_here(environ: "dict[str, str]") -> "list[str]":
@@ -72,10 +80,10 @@ def everywhere(home: str) -> "list[Use]":
 
 
 def once(uses: "Iterable[Use]") -> "list[Use]":
-    """Those of `uses` that may lead to environments of their own: a tool's arguments change nothing."""
+    """Those of `uses` that may lead to environments of their own: a tool's arguments change nothing, what starts it may."""
     found: dict[tuple[str, ...], Use] = {}
     for use in uses:
-        same = (use.place, *use.beside, *_without_arguments(use.words))
+        same = (use.place, use.program, *use.beside, *_without_arguments(use.words))
         found.setdefault((use.kept.id, *same) if use.kept is not None else same, use)
     return list(found.values())
 

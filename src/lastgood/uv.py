@@ -50,20 +50,26 @@ def find(environ: "Mapping[str, str]") -> Uv:
         if is_shim(path):
             raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is lastgood itself", "set it to the path of uv, or unset it")
         return _with_uvx(path, "LASTGOOD_UV")
-    own = os.path.dirname(sys.executable)
-    search = environ.get("PATH", "")
-    if environ.get("PRE_COMMIT"):  # a hook runner puts the hook's environment first: the user's own uv comes after it
-        search = ":".join(place for place in search.split(":") if place != own)
+    search = _users_path(environ)
     path = on_path("uv", search)
     if path:
         return _with_uvx(path, "PATH")
     for uvx in _all_on_path("uvx", search):
         if not is_shim(uvx):
             return Uv(uvx, [uvx], "PATH")
-    beside = os.path.join(own, "uv")
+    beside = os.path.join(os.path.dirname(sys.executable), "uv")
     if _is_program(beside):
         return _with_uvx(beside, "the environment of lastgood")
     raise NoUvError("`uv` was not found on PATH; install uv or set `LASTGOOD_UV` to its path")
+
+
+def _users_path(environ: "Mapping[str, str]") -> str:
+    """PATH as it is outside lastgood's own hooks: a hook runner puts the hook's environment first, where a uv is, too."""
+    search = environ.get("PATH", "")
+    if not environ.get("PRE_COMMIT"):
+        return search
+    own = os.path.dirname(sys.executable)
+    return ":".join(place for place in search.split(":") if place != own)
 
 
 def on_path(name: str, path: str) -> str:
@@ -115,6 +121,12 @@ def is_shim(path: str) -> bool:
             return SHIM_MARK in file.read(_HEADER)
     except OSError:
         return False
+
+
+def starts_shim(program: str, environ: "Mapping[str, str]") -> bool:
+    """Whether the user who starts `program`, by name or by path, gets lastgood in the guise of uvx."""
+    found = on_path(program, _users_path(environ))
+    return bool(found) and is_shim(found)
 
 
 def hand_over(plain: "Sequence[str]", environ: "dict[str, str]") -> "NoReturn":

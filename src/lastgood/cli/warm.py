@@ -15,6 +15,7 @@ from lastgood import (
     rehearsal,
     request,
     settings,
+    shim,
     stopping,
     together,
     upkeep,
@@ -324,12 +325,27 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
     for name, (_, rung) in zip(names, found, strict=True):
         sys.stdout.write(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}\n")
     sys.stdout.flush()
-    missing = [name for name, (_, rung) in zip(names, found, strict=True) if rung.name == rehearsal.NOTHING]
+    failing = [(name, use) for name, (use, rung) in zip(names, found, strict=True) if rung.name == rehearsal.NOTHING]
+    plain = [use for _, use in failing if not _is_ours(use, environ)]
+    missing = [name for name, use in failing if use not in plain]
     if missing:
         named = ", ".join(f"`{tool}`" for tool in dict.fromkeys(missing))
         command = shlex.join(["lastgood", "warm", *given.tool])
         messages.say("error", f"{named} would not run with no network; run `{command}` while the index is up", environ)
-    return 1 if missing else 0
+    for program in dict.fromkeys(use.program for use in plain):
+        named = ", ".join(dict.fromkeys(use.where for use in plain if use.program == program))
+        step = "run `lastgood shim install`, or begin its entry" if program == shim.NAME else "begin its entry"
+        why = f"would start `{program}` itself, which needs the network"
+        messages.say("error", f"{named} {why}; {step} with `lastgood run`", environ)
+    return 1 if failing else 0
+
+
+def _is_ours(use: "Use", environ: "dict[str, str]") -> bool:
+    """Whether lastgood is what starts: always, but for a hook with another `uvx` in its entry."""
+    if not use.program:
+        return True
+    with contextlib.chdir(use.place):
+        return uv.starts_shim(use.program, environ)
 
 
 def _rungs(wanted: "list[Use]", environ: "dict[str, str]") -> "list[tuple[Use, Rung]]":
@@ -352,4 +368,7 @@ def _rung(use: "Use", environ: "dict[str, str]") -> "Rung":
         except uses.Useless as refusal:
             return rehearsal.Rung(use.kept.tool, rehearsal.NOTHING, f"it is kept, but {refusal}")
     with contextlib.chdir(use.place):
-        return rehearsal.rung(use.words, environ, use.beside, own=not use.hook)
+        found = rehearsal.rung(use.words, environ, use.beside, own=not use.hook)
+    if found.name in (rehearsal.INSTALLED, rehearsal.NOTHING) or _is_ours(use, environ):
+        return found
+    return rehearsal.Rung(found.tool, rehearsal.NOTHING, f"`{use.program}` is not lastgood here, though {found.said}")
