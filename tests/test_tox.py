@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kept import all_records, grow_old, keep, only_record, own_lines
-from tests.support.wheels import demo_tool
+from tests.support.wheels import demo_dep, demo_tool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,11 +234,76 @@ def test_notest_warms_and_starts_nothing(demo: Index, sandbox: Sandbox) -> None:
     assert (result.status, tools_output(result), own_lines(result)) == (0, ["demo-tool 1.0", "other 1.5"], []), result
 
 
-def test_notest_fails_where_nothing_can_be_kept(demo: Index, sandbox: Sandbox) -> None:
+ORDINARY = """\
+[testenv:lint]
+skip_install = true
+allowlist_externals = env
+pass_env = DEMO_STARTS
+change_dir = deep
+commands_pre = lastgood run --with demo-dep demo-tool<2 --version
+commands =
+  - lastgood run third --version
+  ! env -u NOTHING lastgood run --from other other --exit 1
+  {envpython} -c "print('own')"
+commands_post = {lastgood} run 'other==1.5' --version
+"""
+
+
+@pytest.mark.parametrize("disabled", [None, "tox-uv"])
+def test_notest_warms_what_an_ordinary_environment_runs_through_lastgood(
+    demo: Index, sandbox: Sandbox, disabled: str | None
+) -> None:
+    """All that commands, those before and those after call by `lastgood run` is kept, each for its own words; none is started."""
+    if disabled is None and find_spec("tox_uv") is None:
+        pytest.skip("tox-uv is not installed")
+    for name in ("other", "third"):
+        demo.publish(demo_tool("1.5", name=name, command=name))
+    demo.publish(demo_dep("1.0"))
+    lastgood = sysconfig.get_path("scripts") + "/lastgood"
+    write(sandbox, ORDINARY.replace("{lastgood}", lastgood))
+    result = tox(sandbox, "run", "-e", "lint", "--notest", env={"TOX_DISABLED_EXTERNAL_PLUGINS": disabled})
+    assert (result.status, sandbox.starts(), len(all_records(sandbox))) == (0, 0, 4), result
+    kept = "kept `demo-tool --with=demo-dep` 1.0, `third` 1.5, `other` 1.5, `other` 1.5"
+    assert own_lines(result)[-1] == kept, result
+    assert "own" not in result.out.splitlines()
+    demo.stop()
+    result = tox(sandbox, "run", "-e", "lint", env={"TOX_DISABLED_EXTERNAL_PLUGINS": disabled})
+    lines = ["demo-tool 1.0", "third 1.5", "own", "other 1.5"]
+    assert (result.status, tools_output(result), own_lines(result)) == (0, lines, []), result
+
+
+def test_notest_warms_what_an_environment_of_tools_runs_through_lastgood(demo: Index, sandbox: Sandbox) -> None:
+    """Beside its `tools`, what its commands call by `lastgood run`."""
+    demo.publish(demo_tool("1.5", name="other", command="other"))
+    ini(sandbox, "runner = lastgood\ntools = demo-tool\ncommands =\n  demo-tool --version\n  lastgood run other --version")
+    result = tox(sandbox, "run", "-e", "lint", "--notest")
+    assert (result.status, sandbox.starts()) == (0, 0), result
+    assert own_lines(result)[-1] == "kept `demo-tool` 1.0, `other` 1.5"
+
+
+def test_notest_warms_nothing_where_nothing_is_run_through_lastgood(demo: Index, sandbox: Sandbox) -> None:
+    """What lastgood hands to plain uvx, and commands of other programs, are left alone; nobody is asked for them."""
+    commands = ("lastgood run ./local", "lastgood run --version", "lastgood why demo-tool", "lastgood status")
+    ini(sandbox, "\n  ".join(["skip_install = true\ncommands =", *commands]))
+    result = tox(sandbox, "run", "-e", "lint", "--notest", env=WITHOUT_UV)
+    assert (result.status, own_lines(result), demo.requests(), sandbox.home.exists()) == (0, [], [], False), result
+
+
+@pytest.mark.parametrize("words", ["run", "run --notest --skip-env-install", "config"])
+def test_only_notest_warms_an_ordinary_environment(demo: Index, sandbox: Sandbox, words: str) -> None:
+    """A run asks for what it comes to, and no earlier; with `--skip-env-install` and in other commands nobody is asked."""
+    ini(sandbox, "skip_install = true\ncommands =\n  python -c 'raise SystemExit(3)'\n  lastgood run demo-tool")
+    result = tox(sandbox, *words.split(), "-e", "lint", env=WITHOUT_UV)
+    assert (result.status, demo.requests()) == (3 if words == "run" else 0, []), result
+    assert "lastgood warm" not in result.out
+
+
+@pytest.mark.parametrize("text", [INI, "[testenv:lint]\nskip_install = true\ncommands = lastgood run demo-tool --version\n"])
+def test_notest_fails_where_nothing_can_be_kept(demo: Index, sandbox: Sandbox, text: str) -> None:
     """A tool that cannot be had fails `--notest` as a failed install does."""
     demo.stop()
-    write(sandbox, INI)
-    result = tox(sandbox, "run", "--notest")
+    write(sandbox, text)
+    result = tox(sandbox, "run", "-e", "lint", "--notest", env=WITHOUT_UV)
     assert (result.status, sandbox.starts()) == (1, 0)
     assert "no good `demo-tool` is kept" in result.err
 

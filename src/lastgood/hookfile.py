@@ -9,7 +9,7 @@ cannot be told from the tools' own hooks.
 import os
 import shlex
 
-from lastgood import hooks, project
+from lastgood import callsites, hooks, project
 from lastgood.errors import SettingError
 
 TYPE_CHECKING = False
@@ -34,8 +34,6 @@ _FETCHERS = (
     ("docker", "pull"),
 )
 """How an entry starts that fetches what it runs: at best it asks an index whether there is news."""
-_OWN = ["lastgood", "run"]
-_STARTERS = (_OWN, ["uvx"], ["uv", "tool", "run"])
 
 
 class Call:
@@ -158,24 +156,7 @@ def _texts(value: object) -> "list[str]":
 
 
 def _started(entry: str, args: "list[str]") -> "tuple[str, list[str]] | None":
-    """The program that is `uvx` and no `lastgood run` ("" where it is one), and the words after it; None for anything else."""
     try:
-        words = [*shlex.split(entry), *args]
+        return callsites.called([*shlex.split(entry), *args])
     except ValueError:
         return None  # quotes that do not match: the hook runner says so
-    words = _without_env(words)
-    named = [*(os.path.basename(word) for word in words[:1]), *words[1:]]
-    for starter in _STARTERS:
-        if named[: len(starter)] == starter:
-            return "" if starter is _OWN else " ".join(words[: len(starter)]), words[len(starter) :]
-    return None
-
-
-def _without_env(words: "list[str]") -> "list[str]":
-    """A command line without an `env` before it, whose `-u NAME` and `NAME=value` change nothing about what is called."""
-    if words[:1] not in (["env"], ["/usr/bin/env"]):
-        return words
-    at = 1
-    while at < len(words) and (words[at] == "-u" or "=" in words[at]):
-        at += 2 if words[at] == "-u" else 1
-    return words[at:]

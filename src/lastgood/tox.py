@@ -9,7 +9,8 @@ In every environment a command may call `lastgood` without `allowlist_externals`
     tools = ruff>=0.17,<0.18
     commands = ruff check .
 
-`tox run --notest` refreshes the tools, `--skip-env-install` keeps lastgood off the network.
+`tox run --notest` refreshes the tools and, in any environment, what its commands call by `lastgood run`; `--skip-env-install`
+keeps lastgood off the network.
 """
 
 import glob
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
+from tox.config.types import Command
 from tox.execute.local_sub_process import LocalSubProcessExecutor
 from tox.execute.request import StdinSource
 from tox.plugin import impl
@@ -31,10 +33,11 @@ from tox.tox_env.installer import Installer
 from tox.tox_env.runner import RunToxEnv
 
 from lastgood import callsites, request, settings
+from lastgood.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from tox.config.sets import EnvConfigSet
@@ -63,6 +66,7 @@ _WITHIN = re.compile(r"\s*(\[|@|[<>=!~]+)\s*|\s+(?=\])")
 _BETWEEN = re.compile(r"\s+|,(?![<>=!~]|[^\[]*\])")
 """What separates requirements: blanks, and commas that separate neither specifiers nor extras."""
 _NAME = "lastgood"
+_COMMANDS = ("commands_pre", "commands", "commands_post")
 
 
 class LastgoodEnv(RunToxEnv):
@@ -128,8 +132,7 @@ class LastgoodEnv(RunToxEnv):
         if self.options.no_test and not _is_skipping(self):
             place: Path = self.conf["change_dir"]
             place.mkdir(parents=True, exist_ok=True)  # as tox itself does before it runs commands there
-            words = [*callsites.program(), "warm", *tools]
-            self.execute(words, StdinSource.OFF, show=True, cwd=place, run_id="warm").assert_success()
+            self.execute(_warm([*tools], self.conf), StdinSource.OFF, show=True, cwd=place, run_id="warm").assert_success()
 
     def execute(self, cmd: "Sequence[Path | str]", *args: "Any", **options: "Any") -> "Outcome":
         """Run a command as tox does; where its first word is one of the tools, lastgood runs it."""
@@ -208,18 +211,53 @@ def tox_register_tox_env(register: "ToxEnvRegister") -> None:
 
 @impl
 def tox_add_env_config(env_conf: "EnvConfigSet", state: "State") -> None:
-    """Pass the variables and allow `lastgood` in every environment that runs commands."""
-    del state
+    """Pass the variables and allow `lastgood` in every environment that runs commands; let `--notest` warm what they run."""
     if "commands" in env_conf:
-        _extend(env_conf, "pass_env", PASSED)
-        _extend(env_conf, "allowlist_externals", (_NAME, glob.escape(callsites.program()[0])))
+        _extend(env_conf, "pass_env", lambda values: list(dict.fromkeys([*values, *PASSED])))
+        allowed = (_NAME, glob.escape(callsites.program()[0]))
+        _extend(env_conf, "allowlist_externals", lambda values: list(dict.fromkeys([*values, *allowed])))
+    options = state.conf.options
+    warms = getattr(options, "no_test", False) and not getattr(options, "skip_env_install", False)
+    if warms and "extra_setup_commands" in env_conf:
+        _extend(env_conf, "extra_setup_commands", lambda commands: [*commands, *_warming(env_conf)])
 
 
-def _extend(env_conf: "EnvConfigSet", key: str, more: tuple[str, ...]) -> None:
-    """Add to what a key comes to, whatever the project says of it, when it is read."""
+def _extend(env_conf: "EnvConfigSet", key: str, change: "Callable[[list[Any]], list[Any]]") -> None:
+    """Change what a key comes to, whatever the project says of it, when it is read."""
     definition = env_conf._defined[key]  # noqa: SLF001 (a loader can replace a value, but not add to it)
-    before = definition.post_process  # type: ignore[attr-defined]  # of a ConfigDynamicDefinition, which both keys have
-    definition.post_process = lambda values: list(dict.fromkeys([*(before(values) if before else values), *more]))  # type: ignore[attr-defined]
+    before = definition.post_process  # type: ignore[attr-defined]  # of a ConfigDynamicDefinition, which these keys have
+    definition.post_process = lambda values: change(before(values) if before else values)  # type: ignore[attr-defined]
+
+
+def _warming(env_conf: "EnvConfigSet") -> "list[Command]":
+    """The command that keeps what the others call by `lastgood run`; none where they do not."""
+    return [Command(_warm([], env_conf))] if _runs(env_conf) else []
+
+
+def _warm(tools: "list[str]", env_conf: "EnvConfigSet") -> "list[str]":
+    """Keep the tools, and what the commands of an environment call by `lastgood run`, each for its own words."""
+    return [*callsites.program(), "warm", *tools, *(f"--words={shlex.join(words)}" for words in _runs(env_conf))]
+
+
+def _runs(env_conf: "EnvConfigSet") -> "list[list[str]]":
+    """The words of every `lastgood run` among the commands, but for what becomes plain uvx, of which nothing is kept."""
+    found = []
+    for command in (one for key in _COMMANDS for one in env_conf[key]):
+        program, words = callsites.called(command.args) or ("none", [])
+        if not program and _is_kept(words):
+            found.append(words)
+    return found
+
+
+def _is_kept(words: "list[str]") -> bool:
+    try:
+        given = request.parse(words)
+        request.target(given.value("--from") or given.target)
+    except request.Handover:
+        return False
+    except UsageError:
+        return True  # `warm` says what is wrong with it
+    return True
 
 
 @impl

@@ -5,6 +5,7 @@ Nothing is refreshed here. A use is words and a place; uses that come to the sam
 
 import contextlib
 import os
+import shlex
 
 from lastgood import differences, hookfile, identity, manage, project, request, surroundings
 from lastgood import scene as scenes
@@ -45,6 +46,11 @@ class Useless(Exception):  # noqa: N818 (what was found)
 def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
     """The uses that a command line names: each tool, with the options for all of them."""
     return [Use([*options, tool], os.getcwd(), f"`{request.without_credentials(tool)}`") for tool in tools]
+
+
+def of_runs(lines: "Sequence[str]") -> "list[Use]":
+    """The uses that call sites name: each line has the words of one `lastgood run`, as a shell takes them."""
+    return [Use(shlex.split(line), os.getcwd(), f"`lastgood run {request.without_credentials(line)}`") for line in lines]
 
 
 def here(environ: "dict[str, str]") -> "list[Use]":

@@ -1,5 +1,6 @@
 """`lastgood warm`: refresh now, or behind a checkout; or say whether everything here would run with no network."""
 
+import argparse
 import contextlib
 import functools
 import os
@@ -27,7 +28,6 @@ from lastgood.errors import Damage, LastgoodError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from typing import Any
 
     from lastgood.cli.render import Bars
@@ -54,6 +54,7 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
     for name, short, text in _OPTIONS:
         names = [short, name] if short else [name]
         parser.add_argument(*names, dest=name, action="append", default=[], metavar=name.lstrip("-").upper(), help=text)
+    parser.add_argument("--words", action="append", default=[], help=argparse.SUPPRESS)  # of the tox plugin: those of one `run`
     parser.add_argument("--all", action="store_true", help="Everything that is recorded on this machine")
     parser.add_argument("--behind", action="store_true", help="Return at once and refresh in the background what is not fresh")
     parser.add_argument("--check", action="store_true", help="Refresh nothing: say whether each tool would run with no network")
@@ -89,8 +90,9 @@ def _wanted(given: "argparse.Namespace", environ: "dict[str, str]") -> "list[Use
     if given.all:
         home = paths.home(environ)
         return uses.everywhere(home) if paths.trusted(home) else []
-    if given.tool:
-        return uses.named(given.tool, [f"{name}={value}" for name, _, _ in _OPTIONS for value in vars(given)[name]])
+    if given.tool or given.words:
+        options = [f"{name}={value}" for name, _, _ in _OPTIONS for value in vars(given)[name]]
+        return [*uses.named(given.tool, options), *uses.of_runs(given.words)]
     return uses.here(environ)
 
 
