@@ -91,6 +91,48 @@ def test_a_file_named_warm_is_no_obstacle(project: Sandbox) -> None:
     assert len(all_records(project)) == 2
 
 
+@pytest.mark.parametrize("own", ["warm: ; @echo mine", "warm:: ; @echo mine", ".PHONY: warm\nwarm: ; @echo mine"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_target_warm_of_the_makefiles_own_wins_in_silence(project: Sandbox, own: str, *, first: bool) -> None:
+    """A project that has a target `warm` keeps it, wherever the include stands; `make lastgood-warm` fetches."""
+    (project.work / "Makefile").write_text(f"{own}\n{INCLUDE}" if first else f"{INCLUDE}\n{own}\n", "utf-8")
+    told = make(project, "--warn-undefined-variables", "warm")
+    assert (told.status, told.out, told.err, all_records(project)) == (0, "mine\n", "", []), told
+    assert make(project).out == "mine\n"
+    assert make(project, "lastgood-warm").status == 0
+    assert len(all_records(project)) == 2
+
+
+def test_warm_among_the_targets_of_the_makefile(project: Sandbox) -> None:
+    """What needs `warm` gets it, once; what the makefile adds to it comes first; a phony `warm` says whose it is."""
+    targets = "all: one two\none two: warm\nwarm: before\nbefore: ; @echo before\n"
+    (project.work / "Makefile").write_text(f"{INCLUDE}\n{targets}", "utf-8")
+    told = make(project, "-j2", "all")
+    assert (told.status, told.out, len(all_records(project))) == (0, "before\n", 2), told
+    assert told.err.count("lastgood: kept `demo-tool` 1.0, `other.tool` 1.0") == 1, told
+    (project.work / "Makefile").write_text(f"{INCLUDE}\n.PHONY: warm\nwarm: lastgood-warm\n", "utf-8")
+    assert "lastgood: unchanged: `demo-tool` 1.0, `other.tool` 1.0" in make(project, "warm").err
+
+
+def test_no_other_target_is_touched(project: Sandbox) -> None:
+    """Targets of like names are what they are without the include, also where a rule catches all."""
+    names = ["alarm", "farm", "war", "warn", "warmer", "swarm", "warms"]
+    (project.work / "Makefile").write_text(f"{INCLUDE}\n%: ; @echo caught $@\n", "utf-8")
+    told = make(project, *names)
+    assert (told.status, told.out.splitlines()) == (0, [f"caught {name}" for name in names]), told
+    (project.work / "Makefile").write_text(INCLUDE, "utf-8")
+    told = make(project, "alarm")
+    assert (told.status, "No rule to make target" in told.err) == (2, True), told
+
+
+def test_two_makefiles_that_both_include(project: Sandbox) -> None:
+    """A makefile that includes another one with the same line is told nothing of it."""
+    (project.work / "more.mk").write_text(INCLUDE, "utf-8")
+    (project.work / "Makefile").write_text(f"include more.mk\n{MAKEFILE}", "utf-8")
+    told = make(project, "lint")
+    assert (told.status, told.out, own_lines(told), "warning" in told.err) == (0, "check\n.\n", [], False), told
+
+
 def test_the_next_make_sees_what_changed(project: Sandbox) -> None:
     """A version that changes, a tool that comes and a tool that goes in the table are seen by the next make."""
     assert make(project, "other").status == 0

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNNAMEABLE = "$#%*?[~:;\\"  # what make reads as something else than a part of a name
+_TARGETS = """
+
+ifndef lastgood-included
+lastgood-included := yes
+# the first target of the makefile that includes this one stays what a bare `make` does
+lastgood-goal := $(.DEFAULT_GOAL)
+.PHONY: lastgood-warm lastgood-always-warm
+lastgood-warm: ; $(LASTGOOD) warm
+lastgood-always-warm:
+# `make warm`, as an implicit rule: a `warm` of the makefile's own wins without a warning. Only `warm` has the prerequisite, which
+# makes it run although there is a file of that name; the pattern is the one that meets the fewest other names.
+w%rm: lastgood-always-w%rm ; $(LASTGOOD) warm
+.DEFAULT_GOAL := $(lastgood-goal)
+endif
+"""
 
 ABOUT = """\
   include $(or $(shell lastgood mk),$(error lastgood is missing, or see above))
@@ -48,10 +63,7 @@ def text(tools: "Iterable[str]") -> str:
     """The makefile: `RUFF` for ruff, `PRE_COMMIT` for pre-commit; a variable that is set already stays."""
     lines = ["# written by `lastgood mk` from [tool.lastgood.tools]; not to be edited", "LASTGOOD ?= lastgood"]
     lines += [f"{variable(tool)} ?= $(LASTGOOD) run {tool}" for tool in tools]
-    # the first target of the makefile that includes this one stays what a bare `make` does
-    lines += ["", "lastgood-goal := $(.DEFAULT_GOAL)", ".PHONY: warm", "warm:", "\t$(LASTGOOD) warm"]
-    lines += [".DEFAULT_GOAL := $(lastgood-goal)", ""]
-    return "\n".join(lines)
+    return "\n".join(lines) + _TARGETS
 
 
 def variable(tool: str) -> str:
