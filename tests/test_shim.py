@@ -181,6 +181,16 @@ def test_an_unwritable_directory_is_one_line(sandbox: Sandbox) -> None:
     assert [path.name for path in place.iterdir()] == ["uvx"]
 
 
+@pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
+def test_an_unwritable_home_is_one_line_that_says_what_to_do(sandbox: Sandbox) -> None:
+    """Where the directory is lastgood's own choice, another one can be named."""
+    sandbox.home.mkdir(mode=0o500)
+    told = sandbox.run(as_ordinary_user([f"{sysconfig.get_path('scripts')}/lastgood", "shim", "install"]))
+    step = "name a directory, as in `lastgood shim install ~/.local/shims`, or set `LASTGOOD_HOME`"
+    line = f"error: `{sandbox.home}/bin/uvx` cannot be written (permission denied); {step}"
+    assert (told.status, told.out, own_lines(told), list(sandbox.home.iterdir())) == (2, "", [line], [])
+
+
 def test_a_full_disk_leaves_no_half(sandbox: Sandbox) -> None:
     """A write that fails midway leaves neither a shim nor a piece of one."""
     place = sandbox.root / "shim"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines
+from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
 from tests.support.sandbox import Result, lastgood_script
 from tests.support.wheels import demo_dep, demo_tool
 
@@ -597,3 +598,18 @@ def test_a_worker_that_is_killed(two: Index, sandbox: Sandbox, *, kept: bool) ->
     level, after = ("warning", "`demo-tool` 1.0 stays") if kept else ("error", "no good `demo-tool` is kept")
     told = ["kept `other-tool` 1.0", f"{level}: `demo-tool` was not refreshed ({reason}); {after}"]
     assert (result.status, own_lines(result)[-2:], others_words(result)) == (0 if kept else 1, told, ""), result
+
+
+@pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
+@pytest.mark.parametrize("words", ["demo-tool", "demo-tool demo-tool==1.0"])
+def test_a_home_that_cannot_be_written(demo: Index, sandbox: Sandbox, words: str) -> None:
+    """One line names the home and the reason and says what to do; nobody is asked, and a run goes on as it does."""
+    forbidden = sandbox.root / "forbidden"
+    forbidden.mkdir(mode=0o500)
+    sandbox.env["LASTGOOD_HOME"] = str(forbidden / "home")
+    result = sandbox.run(as_ordinary_user([lastgood_script(), "warm", *words.split()]))
+    step = "set `LASTGOOD_HOME` to a directory that you can write to"
+    line = f"error: `{forbidden}/home` is not writable (permission denied); {step}"
+    assert (result.status, result.out, own_lines(result), demo.requests()) == (2, "", [line], [])
+    behind = sandbox.run(as_ordinary_user([lastgood_script(), "warm", "--behind", *words.split()]))
+    assert (behind.status, behind.out, behind.err) == (0, "", "")

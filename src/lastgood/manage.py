@@ -34,7 +34,10 @@ def open_home(home: str) -> None:
         for part in ("", *paths.PARTS):
             os.makedirs(os.path.join(home, part), mode=0o700, exist_ok=True)
     except OSError as error:
-        raise LastgoodError(f"`{home}` is not writable ({(error.strerror or str(error)).lower()})") from error
+        reason = (error.strerror or str(error)).lower()
+        raise LastgoodError(
+            f"`{home}` is not writable ({reason})", "set `LASTGOOD_HOME` to a directory that you can write to"
+        ) from error
     paths.trusted(home)
 
 

@@ -85,8 +85,9 @@ def install(place: str, environ: "Mapping[str, str]") -> Shim:
             f"`{path}` is another `uvx`, which is left alone", "name another directory, which comes before it on PATH"
         )
     aside = f"{path}.{os.getpid()}.new"
+    by_default = place == directory("", environ)
     try:
-        if place == directory("", environ):  # made with its mode, or runs would not trust it
+        if by_default:  # made with its mode, or runs would not trust it
             os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
         os.makedirs(place, mode=0o700, exist_ok=True)
         with open(aside, "w", encoding="utf-8", errors="surrogateescape") as file:
@@ -96,7 +97,8 @@ def install(place: str, environ: "Mapping[str, str]") -> Shim:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(aside)
-        raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})") from error
+        step = "name a directory, as in `lastgood shim install ~/.local/shims`, or set `LASTGOOD_HOME`" if by_default else ""
+        raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})", step) from error
     return Shim(path, environ)
 
 
