@@ -42,8 +42,10 @@ needs_permissions = pytest.mark.skipif(not permissions_count(), reason=NO_PERMIS
 
 @pytest.fixture
 def alone(sandbox_factory: SandboxFactory) -> Sandbox:
-    """Make a user whom no index is named to."""
-    return sandbox_factory()
+    """Make a user whom no index is named to, and who wants none to be asked: uv's own default is not on loopback."""
+    sandbox = sandbox_factory()
+    sandbox.env["UV_OFFLINE"] = "1"
+    return sandbox
 
 
 class Examined:
@@ -568,18 +570,19 @@ def test_an_index_beside_the_default_one_need_not_have_what_is_kept(
     """An index that is asked beside uv's default one may lack what another index provided: its 404 is told, and is well."""
     settings = sandbox.config_home / "uv" / "uv.toml"
     settings.parent.mkdir()
-    settings.write_text(f'index-url = "{demo.url}"\n')
+    default = f'index-url = "{demo.url}"\n'
+    settings.write_text(default)
     sandbox.env.pop("UV_DEFAULT_INDEX")
     keep(sandbox)
     beside = index_factory()
     for variable, value in (("UV_INDEX", beside.url), ("UV_INDEX", f"mine={beside.url}"), ("UV_EXTRA_INDEX_URL", beside.url)):
-        settings.write_text("")
         found = examine(sandbox, env={variable: value})
-        assert (found.only("index")["verdict"], found.left()) == ("ok", []), variable
-        assert found.only("index")["words"].startswith(f"`{beside.url}` (`{variable}`): HTTP 404, HTTP/1.1 in ")
+        first, second = found.of("index")
+        assert (first["verdict"], second["verdict"], found.left()) == ("ok", "ok", []), variable
+        assert first["words"].startswith(f"`{beside.url}` (`{variable}`): HTTP 404, HTTP/1.1 in ")
     for line in (f'extra-index-url = ["{beside.url}"]', f'[[index]]\nurl = "{beside.url}"'):
-        settings.write_text(line + "\n")
-        assert examine(sandbox).only("index")["verdict"] == "ok", line
+        settings.write_text(default + line + "\n")
+        assert [finding["verdict"] for finding in examine(sandbox).of("index")] == ["ok", "ok"], line
     for line in (f'index-url = "{beside.url}"', f'[[index]]\nurl = "{beside.url}"\ndefault = true'):
         settings.write_text(line + "\n")
         assert examine(sandbox).only("index")["step"] == "is the address right?", line
@@ -589,7 +592,7 @@ def test_every_index_that_is_named(index_factory: IndexFactory, demo: Index, san
     """Indexes come from variables, uv's files and records, are asked once each, and no password is ever shown or lost."""
     from_file, from_record = index_factory(), index_factory()
     (sandbox.config_home / "uv").mkdir()
-    (sandbox.config_home / "uv" / "uv.toml").write_text(f'extra-index-url = ["{from_file.url}", "{demo.url}/"]\n')
+    (sandbox.config_home / "uv" / "uv.toml").write_text(f'index-url = "{from_file.url}"\nextra-index-url = ["{demo.url}/"]\n')
     from_record.publish(demo_tool("1.0"))
     keep(sandbox, "--default-index", from_record.url, "demo-tool")
     found = examine(sandbox, env={"UV_INDEX": f"mine={demo.url_with_credentials} {demo.url}", "UV_DEFAULT_INDEX": None})
@@ -609,9 +612,26 @@ def test_an_index_is_not_asked_offline(demo: Index, sandbox: Sandbox) -> None:
     assert (found.only("index")["words"], demo.connections()) == ("1 not asked: `UV_OFFLINE` is set", 0)
 
 
-def test_no_index_is_known_by_itself(sandbox_factory: SandboxFactory) -> None:
-    """With no index in settings or records, nobody is asked: lastgood knows none."""
-    assert examine(sandbox_factory()).only("index")["words"] == "none is named in settings or records; uv asks its own default"
+def test_uvs_own_default_index(sandbox_factory: SandboxFactory) -> None:
+    """Where nothing names an index, the one that uv asks then is asked; uv says which. Nobody answers behind this proxy."""
+    nobody = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    found = examine(sandbox_factory(trap=False), env=nobody).only("index")
+    assert re.fullmatch(r"`https://[^`/]+/[^`]*` \(uv's default\): connection refused", found["words"]), found
+    assert found["verdict"] == "problem"
+
+
+@pytest.mark.parametrize("content", ["no-index = true\n", 'index-url = "{0}"\n', '[[index]]\nurl = "{0}"\ndefault = true\n'])
+def test_settings_that_take_the_place_of_uvs_default(demo: Index, sandbox: Sandbox, content: str) -> None:
+    """Then it is not asked: what the settings name is, or nobody. A project's own settings count for nobody, as under uvx."""
+    settings = sandbox.config_home / "uv" / "uv.toml"
+    settings.parent.mkdir()
+    settings.write_text(content.format(demo.url))
+    (sandbox.work / "uv.toml").write_text('index-url = "http://127.0.0.1:9/simple"\n')
+    words = examine(sandbox, env={"UV_DEFAULT_INDEX": None}).only("index")["words"]
+    if "no-index" in content:
+        assert words == "none is named, and uv does not say which one it asks by default"
+    else:
+        assert words.startswith(f"`{demo.url}` (uv's configuration): ")
 
 
 def test_hosts_that_are_down(demo: Index, sandbox: Sandbox) -> None:

@@ -47,13 +47,13 @@ def _configuration(patient: Patient) -> "project.Configuration":
 
 
 def look_at_indexes(patient: Patient) -> "Iterator[Finding]":
-    """What every index answers that settings, uv's files or records name. Lastgood knows none by itself."""
+    """What every index answers that settings, uv's files or records name; uv's own default one where they leave that to uv."""
     found = indexes(patient)
-    if not found:
-        yield Finding("index", OK, "none is named in settings or records; uv asks its own default")
-        return
     if settings.is_on(patient.environ.get("UV_OFFLINE")):
         yield Finding("index", OK, f"{len(found)} not asked: `UV_OFFLINE` is set")
+        return
+    if not found:
+        yield Finding("index", OK, "none is named, and uv does not say which one it asks by default")
         return
     from concurrent.futures import ThreadPoolExecutor  # asked together: together they take as long as the slowest
 
@@ -80,11 +80,13 @@ class Index:
 
 
 def indexes(patient: Patient) -> "list[Index]":
-    """Every index that the environment, uv's files and the records name, once."""
+    """Every index that the environment, uv's files and the records name, once; uv's default where none of them takes its place."""
     environ = patient.environ
     found = [_named(word, name, environ) for name in _INDEX_VARIABLES for word in environ.get(name, "").split()]
     files = surroundings.uv_files(request.Words(), environ)
     found += [Index(url, "uv's configuration", default=default) for url, default in project.uv_indexes(files)]
+    if patient.uv is not None and not any(one.default for one in found):
+        found.append(Index(uv.default_index(patient.uv, environ), "uv's default", default=True))
     for record in patient.records:
         pairs = [*record.request.get("options", []), *record.request.get("variables", [])]
         named = [(name, value) for name, value in pairs if name in (*_INDEX_OPTIONS, *_INDEX_VARIABLES)]

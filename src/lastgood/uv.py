@@ -72,6 +72,21 @@ def _users_path(environ: "Mapping[str, str]") -> str:
     return ":".join(place for place in search.split(":") if place != own)
 
 
+def default_index(found: Uv, environ: "Mapping[str, str]") -> str:
+    """The index that uv asks where no option names one, with credentials where its settings have some; "" where it does not say.
+
+    Nobody is asked. From a directory whose own settings say nothing, as for `uvx`, which reads those of no project.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="lastgood-") as place:
+        with open(f"{place}/uv.toml", "w", encoding="ascii"):
+            pass  # or uv would look for settings further up
+        words = ["pip", "compile", "--directory", place, "--offline", "--no-cache", "--quiet", "--no-header"]
+        name, _, url = ask(found, [*words, "--emit-index-url", "-"], environ).partition(" ")
+    return url.strip() if name == "--index-url" else ""
+
+
 def on_path(name: str, path: str) -> str:
     """The first program called `name` on `path`, or `name` itself where it has a slash; absolute, "" where there is none."""
     if "/" in name:
