@@ -291,7 +291,7 @@ def test_a_home_that_is_a_file(demo: Index, sandbox: Sandbox, below: bool) -> No
     sandbox.home.write_text("not a directory", "utf-8")
     before = files_of(sandbox)
     home = sandbox.home / "below" if below else sandbox.home
-    reason = "a part of the path is a file" if below else "it is a file; set `LASTGOOD_HOME` to a directory"
+    reason = f"{'a part of the path is' if below else 'it is'} a file; set `LASTGOOD_HOME` to a directory"
     result = sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_HOME": str(home)})
     assert_one_line(sandbox, before, result, f"`{home}` cannot be the home of lastgood: {reason}")
     assert (sandbox.home.read_text("utf-8"), demo.requests()) == ("not a directory", [])

@@ -686,6 +686,10 @@ def test_hooks_that_fetch_when_they_run(alone: Sandbox) -> None:
         "`bad` of .pre-commit-config.yaml starts `uvx`",
         "`worse` of .pre-commit-config.yaml starts `npx`",
     ]
+    told = alone.lastgood("shim", "install", str(alone.root / "shim"))
+    assert told.status == 0, told
+    found = examine(alone, env={"PATH": f"{alone.root}/shim:{alone.env['PATH']}"}).of("hooks")
+    assert [finding["words"].partition(", ")[0] for finding in found] == ["`worse` of .pre-commit-config.yaml starts `npx`"]
     (alone.work / ".pre-commit-config.yaml").write_text("repos: [\n")
     assert examine(alone).left() == ["hooks"]
 

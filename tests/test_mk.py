@@ -270,7 +270,7 @@ def test_an_unwritable_home(project: Sandbox) -> None:
     project.home.chmod(0o755)
     (own,) = own_lines(told)
     assert own.startswith(f"error: `{project.home}/mk/")
-    assert own.endswith("` cannot be written (permission denied)")
+    assert own.endswith("` cannot be written (permission denied); set `LASTGOOD_HOME` to a directory that you can write to")
     assert (told.status, list(project.home.iterdir())) == (2, [])
 
 

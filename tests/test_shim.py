@@ -38,6 +38,7 @@ def main():
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\\r\\n")
         sys.stdout.buffer.flush()
 '''
+ELSEWHERE = "; name another directory, as in `lastgood shim install DIR`"
 ENDLESS = 30  # seconds: a shim that calls itself never ends
 
 
@@ -162,7 +163,10 @@ def test_a_directory_that_is_a_file_is_one_line(sandbox: Sandbox) -> None:
     """A DIR that cannot be one is said in one line, and nothing is left there."""
     (sandbox.root / "file").write_text("theirs")
     told = sandbox.lastgood("shim", "install", str(sandbox.root / "file"))
-    assert (told.status, own_lines(told)) == (2, [f"error: `{sandbox.root}/file/uvx` cannot be written (file exists)"])
+    assert (told.status, own_lines(told)) == (
+        2,
+        [f"error: `{sandbox.root}/file/uvx` cannot be written (file exists){ELSEWHERE}"],
+    )
     assert (sandbox.root / "file").read_text() == "theirs"
 
 
@@ -175,7 +179,10 @@ def test_an_unwritable_directory_is_one_line(sandbox: Sandbox) -> None:
     told = {action: sandbox.run(as_ordinary_user([script, "shim", action, str(place)])) for action in ("install", "remove")}
     place.chmod(0o755)
     assert {action: (one.status, own_lines(one)) for action, one in told.items()} == {
-        "install": (2, [f"error: `{place}/uvx` cannot be written (permission denied)"]),
+        "install": (
+            2,
+            [f"error: `{place}/uvx` cannot be written (permission denied){ELSEWHERE}"],
+        ),
         "remove": (2, [f"error: `{place}/uvx` cannot be removed (permission denied)"]),
     }
     assert [path.name for path in place.iterdir()] == ["uvx"]
@@ -196,7 +203,10 @@ def test_a_full_disk_leaves_no_half(sandbox: Sandbox) -> None:
     place = sandbox.root / "shim"
     script = f'ulimit -f 0; trap "" XFSZ; exec "{sysconfig.get_path("scripts")}/lastgood" shim install "{place}"'
     told = sandbox.run(["sh", "-c", script])
-    assert (told.status, own_lines(told)) == (2, [f"error: `{place}/uvx` cannot be written (file too large)"])
+    assert (told.status, own_lines(told)) == (
+        2,
+        [f"error: `{place}/uvx` cannot be written (file too large){ELSEWHERE}"],
+    )
     assert list(place.iterdir()) == []
 
 

@@ -236,15 +236,16 @@ def _loaded(argv: "list[str]", environ: "dict[str, str]") -> "list[tuple[str, in
 def look_at_hooks(patient: Patient) -> "Iterator[Finding]":
     """Which pre-commit hooks of this repository ask an index whenever they run."""
     for path in hookfile.find(patient.cwd):
-        yield from _look_at_hooks_in(path)
+        yield from _look_at_hooks_in(path, patient.environ)
 
 
-def _look_at_hooks_in(path: str) -> "Iterator[Finding]":
+def _look_at_hooks_in(path: str, environ: "dict[str, str]") -> "Iterator[Finding]":
     try:
         found = hookfile.fetching(path)
     except SettingError as error:
         yield Finding("hooks", PROBLEM, error.message)
         return
+    found = [(where, program) for where, program in found if program != "uvx" or not uv.starts_shim(program, environ)]
     for where, program in found:
         step = "start its entry with `lastgood run`" if program in ("uvx", "uv tool run") else "use a hook that needs no network"
         yield Finding("hooks", WARNING, f"{where} starts `{program}`, which fetches at run time", step)

@@ -21,6 +21,7 @@ PARTS = ("cards", "records", "generations", "hosts", "notices")
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 _OTHERS_MAY_WRITE = 0o022
 _LONGEST_NAME = 200
+_REMEDY = "set `LASTGOOD_HOME` to a directory"
 
 
 def user_home(environ: "Mapping[str, str]") -> str:
@@ -54,11 +55,11 @@ def trusted(path: str) -> bool:
     except FileNotFoundError:
         return False
     except NotADirectoryError as error:
-        raise StateError(f"`{path}` cannot be the home of lastgood: a part of the path is a file", fatal=True) from error
+        raise StateError(f"`{path}` cannot be the home of lastgood: a part of the path is a file", _REMEDY, fatal=True) from error
     except OSError as error:
         raise StateError(f"`{path}` cannot be the home of lastgood: {(error.strerror or '').lower()}") from error
     if not stat.S_ISDIR(found.st_mode):
-        raise StateError(f"`{path}` cannot be the home of lastgood: it is a file", "set `LASTGOOD_HOME` to a directory", fatal=True)
+        raise StateError(f"`{path}` cannot be the home of lastgood: it is a file", _REMEDY, fatal=True)
     if found.st_uid != os.geteuid():
         raise StateError(f"`{path}` belongs to user {found.st_uid}, not to you: it names what gets executed")
     if found.st_mode & _OTHERS_MAY_WRITE:

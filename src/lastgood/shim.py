@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "uvx"
+_ELSEWHERE = "name another directory, as in `lastgood shim install DIR`"
 _LONGEST_HEADER = 127  # bytes of a `#!` line that every kernel reads
 _BODY = """\
 # {mark}: `uvx` by way of lastgood; `lastgood shim remove` takes it away
@@ -97,7 +98,9 @@ def install(place: str, environ: "Mapping[str, str]") -> Shim:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(aside)
-        step = "name a directory, as in `lastgood shim install ~/.local/shims`, or set `LASTGOOD_HOME`" if by_default else ""
+        step = (
+            "name a directory, as in `lastgood shim install ~/.local/shims`, or set `LASTGOOD_HOME`" if by_default else _ELSEWHERE
+        )
         raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})", step) from error
     return Shim(path, environ)
 

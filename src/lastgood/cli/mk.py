@@ -54,7 +54,10 @@ def main(_: "argparse.Namespace", environ: "dict[str, str]") -> int:
         paths.trusted(home)  # make runs what is written there
         record.write(path, text(sorted(found.tools)), durable=False)
     except OSError as error:
-        raise LastgoodError(f"`{path}` cannot be written ({(error.strerror or str(error)).lower()})") from error
+        reason = (error.strerror or str(error)).lower()
+        raise LastgoodError(
+            f"`{path}` cannot be written ({reason})", "set `LASTGOOD_HOME` to a directory that you can write to"
+        ) from error
     sys.stdout.write(path.replace(" ", "\\ ") + "\n")
     return 0
 
