@@ -16,8 +16,9 @@ import pytest
 
 from lastgood import breaker
 from lastgood import record as records
+from lastgood.cli.forecast import MOST
 from lastgood.record import Generation, Record
-from tests.support.kept import grow_old, keep, only_record, retry_now, trip
+from tests.support.kept import all_records, grow_old, keep, only_record, retry_now, trip
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 HOUR, DAY = 3600.0, 86400.0
 COLUMNS = ["TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS"]
 KEYS = """
-    age asked bytes generations held hosts label last max_age mode outage_runs package python record refused specifier stale_max
-    state tool version
+    age asked bytes generations held hosts label last max_age mode outage_rung outage_runs package python record refused specifier
+    stale_max state tool version
 """
 
 
@@ -167,6 +168,103 @@ def test_what_an_outage_would_run(alone: Sandbox) -> None:
     record.held = True
     records.save(str(alone.home), record)
     assert cells(alone, env={"LASTGOOD_STALE_MAX": "1h"})["OUTAGE RUNS"] == "1.0"
+
+
+# --- what an outage would run, where that is not simply what is kept ------------------------------------------------
+
+
+def lose_interpreter(sandbox: Sandbox, generation: str) -> None:
+    """Let the interpreter of a generation be gone, as after an upgrade of the system."""
+    program = sandbox.home / "generations" / generation / "bin" / "python"
+    program.unlink()
+    program.symlink_to("/nowhere/python3")
+
+
+def lose_cache(sandbox: Sandbox) -> None:
+    """Let uv forget all that it has."""
+    sandbox.uv_cache = sandbox.root / "another-uv-cache"
+    sandbox.env["UV_CACHE_DIR"] = str(sandbox.uv_cache)
+
+
+def forecast(sandbox: Sandbox, tool: str = "demo-tool") -> tuple[str, str, str]:
+    """Return the state, and what an outage would run as the table and as JSON have it."""
+    row = cells(sandbox, tool=tool)
+    (found,) = [one for one in as_json(sandbox)["tools"] if one["label"] == tool]
+    return row["STATE"], row["OUTAGE RUNS"], f"{found['outage_rung']} {found['outage_runs']}".strip()
+
+
+def test_an_outage_runs_what_uvs_cache_still_has(demo: Index, sandbox: Sandbox) -> None:
+    """The interpreter of what is kept is gone: uv's cache stands in where it has the release, and the run agrees."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    assert forecast(sandbox) == ("stale", "1.0", "kept 1.0")
+    lose_interpreter(sandbox, only_record(sandbox).current)
+    demo.stop()
+    assert forecast(sandbox) == ("missing", "1.0 (uv's cache)", "uv's cache 1.0")
+    assert "| missing | prefer-latest |" in sandbox.lastgood("status", "--markdown").out
+    assert "| 1.0 (uv's cache) |" in sandbox.lastgood("status", "--markdown").out
+    cache = sandbox.uv_cache
+    lose_cache(sandbox)
+    assert forecast(sandbox) == ("missing", "nothing", "nothing")
+    assert sandbox.lastgood("warm", "--all", "--check").status == 1
+    sandbox.env["UV_CACHE_DIR"] = str(cache)
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+
+
+def test_an_outage_runs_the_generation_before_where_that_one_can(demo: Index, sandbox: Sandbox) -> None:
+    """The newest has lost its interpreter, the one before has not: status, `warm --check`, `why` and the run mean that one."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    sandbox.lastgood("warm", "demo-tool")
+    sandbox.wait_quiet()
+    lose_interpreter(sandbox, only_record(sandbox).current)
+    lose_cache(sandbox)
+    demo.stop()
+    assert forecast(sandbox) == ("missing", "1.0", "kept 1.0")
+    assert cells(sandbox, env={"LASTGOOD_STALE_MAX": "9d"})["OUTAGE RUNS"] == "nothing"
+    assert "kept        1.0 is kept" in sandbox.lastgood("warm", "--all", "--check").out
+    why = sandbox.lastgood("why", "demo-tool").out
+    assert "  lost         2.0 cannot run: the interpreter of the kept environment is gone (/nowhere/python3)\n" in why
+    assert "  in an outage this request's good generation, 1.0\n" in why
+    assert sandbox.lastgood("run", "--stale-max=9d", "demo-tool", "--version").status != 0
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+
+
+def test_an_outage_runs_what_is_kept_for_another_request(demo: Index, sandbox: Sandbox) -> None:
+    """What satisfies the request stands in, and the cell says from where; where the mode forbids a fallback, nothing does."""
+    keep(sandbox, "demo-tool>=1")
+    keep(sandbox)
+    (lost,) = [one for one in all_records(sandbox) if not one.request["specifier"]]
+    shutil.rmtree(sandbox.home / "generations" / lost.current)
+    lose_cache(sandbox)
+    demo.stop()
+    assert forecast(sandbox) == ("missing", "1.0 (near)", "near 1.0")
+    assert forecast(sandbox, "demo-tool >=1") == ("fresh", "1.0", "kept 1.0")
+    assert cells(sandbox, env={"LASTGOOD_MODE": "strict-latest"})["OUTAGE RUNS"] == "nothing"
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+
+
+def test_uv_is_asked_of_a_few_only(alone: Sandbox) -> None:
+    """Of what can run uv is not asked, of the rest about a few; what was not looked for is unknown, not nothing."""
+    asked = alone.root / "asked"
+    uv = alone.root / "uv"
+    uv.write_text(f"#!/bin/sh\necho asked >> {asked}\nexit 1\n")
+    uv.chmod(0o755)
+    alone.env["LASTGOOD_UV"] = str(uv)
+    for number in range(MOST + 2):
+        record = enter(alone, f"tool-{number}")
+        record.words, record.place = [record.tool], str(alone.work)
+        records.save(str(alone.home), record)
+    assert "not known" not in alone.lastgood("status").out
+    assert not asked.exists()
+    shutil.rmtree(alone.home / "generations")
+    result = alone.lastgood("status")
+    said = [row["OUTAGE RUNS"] for row in table(result.out).values()]
+    assert said == ["nothing"] * MOST + ["unknown"] * 2
+    assert len(asked.read_text().splitlines()) == MOST
+    assert "what an outage would run is not known of each; `lastgood warm --all --check` looks closer" in result.out
+    assert cells(alone, tool="tool-9", env=None)["OUTAGE RUNS"] == "unknown"
+    assert as_json(alone, "tool-9")["tools"][0]["outage_rung"] == "nothing"
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ manifests that every generation carries, and from what was chosen among them; on
 import os
 import time
 
-from lastgood import generations, locks, paths, surroundings
-from lastgood.errors import Damage, LastgoodError, NotNow
+from lastgood import card as cards
+from lastgood import generations, launch, locks, paths, surroundings
+from lastgood.errors import Damage, LastgoodError, LaunchFailed, NotNow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,20 @@ class Generation:
         }
         if not paths.plain(self.id):
             raise ValueError(f"`{self.id}` is no name of a generation")
+
+    def trouble(self, home: str, command: str) -> str:
+        """Why it could not start `command`, as a run finds out; "" where it could."""
+        if not generations.exists(home, self.id):
+            return "the kept environment is gone"
+        needed = cards.Card()
+        needed.generation = self.id
+        needed.launch, needed.file, needed.file_size = self.commands.get(command, ("search", "", 0))
+        needed.base_size, needed.base_mtime = self.base
+        try:
+            launch.intact(home, needed)
+        except LaunchFailed as error:
+            return str(error)
+        return ""
 
     def data(self) -> "dict[str, Any]":
         """The generation as JSON holds it."""
@@ -151,11 +166,15 @@ class Record:
 
     def usable(self, home: str) -> "Generation | None":
         """The best generation that still stands: the current one, else the newest of the others."""
+        return next((one for one in self._best_first() if generations.exists(home, one.id)), None)
+
+    def runs(self, home: str) -> "Generation | None":
+        """The best generation that could start the tool: it stands, with its program and, where that is needed, its interpreter."""
+        return next((one for one in self._best_first() if not one.trouble(home, self.tool)), None)
+
+    def _best_first(self) -> "list[Generation]":
         current = self.generation()
-        for one in [*([current] if current else []), *self.generations]:
-            if generations.exists(home, one.id):
-                return one
-        return None
+        return [*([current] if current else []), *(one for one in self.generations if one is not current)]
 
 
 def _is_the_same(one: "Generation", refused: "dict[str, Any]") -> bool:

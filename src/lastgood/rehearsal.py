@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 
-from lastgood import identity, ladder, launch, messages, policy, refresh, request, surroundings
+from lastgood import generations, identity, ladder, launch, messages, policy, refresh, request, surroundings
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, LaunchFailed
@@ -25,17 +25,19 @@ KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own"
 class Rung:
     """From where a tool would run: `name` is KEPT, NEAR, CACHE, OWN, INSTALLED or NOTHING, `said` what people are told.
 
-    `record` names the request and `package` the tool's; "" where nothing is ever kept of it.
+    `version` is what would run, "" where that is not known. `record` names the request and `package` the tool's; "" where nothing
+    is ever kept of it.
     """
 
-    __slots__ = ("name", "package", "record", "said", "tool")
+    __slots__ = ("name", "package", "record", "said", "tool", "version")
 
-    def __init__(self, tool: str, name: str, said: str, made: "Request | None" = None) -> None:
+    def __init__(self, tool: str, name: str, said: str, made: "Request | None" = None, *, version: str = "") -> None:
         self.tool = tool
         self.record = made.id if made is not None else ""
         self.package = made.target.name if made is not None else ""
         self.name = name
         self.said = said
+        self.version = version
 
 
 def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[str]" = (), *, own: bool = True) -> Rung:
@@ -48,66 +50,82 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
         with contextlib.chdir(os.getcwd()):  # the words may lead elsewhere
             scene = scenes.look(list(words), environ, beside)
             made = identity.identify(scene)
-            name, said = _find(scene, made, beside, own=own)
+            name, said, version = _find(scene, made, beside, own=own)
     except request.Handover as refusal:
         return _plain(refusal, environ)
-    return Rung(made.tool, name, said, made)
+    return Rung(made.tool, name, said, made, version=version)
 
 
-def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool) -> "tuple[str, str]":
+def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool) -> "tuple[str, str, str]":
+    """Name, words and version of the rung."""
     mode = scenes.mode_of(scene, made.mode)
     if mode == "strict-latest":
-        return NOTHING, "the mode is `strict-latest`, which allows no fallback"
+        return NOTHING, "the mode is `strict-latest`, which allows no fallback", ""
     job = refresh.Job(scene, made)
     try:
         job.look_up()
     except records.NewerFormat:
-        return NOTHING, "its record was written by a newer lastgood, so plain `uvx` runs"
+        return NOTHING, "its record was written by a newer lastgood, so plain `uvx` runs", ""
     card, trouble = _kept(job)
     if card is not None:
         age = time.time() - card.asked
         if mode == "strict-cache" or card.held or policy.may_stand_in(age, card.stale_max):
-            return KEPT, f"{card.version} is kept, last checked {messages.when(age)}"
-        return NOTHING, f"{card.version} is kept, but it is older than `stale-max`"
+            return KEPT, f"{card.version} is kept, last checked {messages.when(age)}", card.version
+        return NOTHING, f"{card.version} is kept, but it is older than `stale-max`", ""
     found = _lower(job, beside, own=own, prefer=mode.startswith("prefer"))
-    return found or (NOTHING, trouble or "nothing that runs is kept")
+    return found or (NOTHING, trouble or "nothing that runs is kept", "")
 
 
 def _kept(job: "Job") -> "tuple[Card | None, str]":
-    """The card of what is kept for the request itself, or why there is none."""
-    generation = job.record.usable(job.home) if job.record is not None else None
-    if job.record is None or generation is None:
-        return None, ""
-    card = refresh.derive_card(job, job.record, generation)
-    if card is None:
-        return None, f"{generation.version} is kept, but does not provide `{job.request.command}`"
-    try:
-        launch.intact(job.home, card)
-    except LaunchFailed as error:
-        return None, f"{card.version} is kept, but cannot run: {error}"
-    return card, ""
+    """The card of what is kept for the request itself, or why there is none. What cannot run is forgotten, as a run does."""
+    record, trouble = job.record, ""
+    while record is not None:
+        generation, current = record.usable(job.home), record.generation()
+        if current is not None and (generation is None or generation.id != current.id):
+            record.forget(current.id)
+        if generation is None:
+            break
+        card = refresh.derive_card(job, record, generation)
+        if card is None:
+            return None, f"{generation.version} is kept, but does not provide `{job.request.command}`"
+        try:
+            launch.intact(job.home, card)
+        except LaunchFailed as error:
+            trouble = trouble or f"{card.version} is kept, but cannot run: {error}"
+            record.forget(generation.id)
+        else:
+            return card, ""
+    return None, trouble
 
 
-def _lower(job: "Job", beside: "Sequence[str]", *, own: bool, prefer: bool) -> "tuple[str, str] | None":
+def _lower(job: "Job", beside: "Sequence[str]", *, own: bool, prefer: bool) -> "tuple[str, str, str] | None":
     """The rungs below: the first that holds. What other requests have is for those that `prefer`."""
     near = ladder.near_card(job) if prefer else None
     if near is not None:
-        return NEAR, f"{near[0].version}, {near[1]}"
-    if _cached(job):
-        return CACHE, "uv's own cache still resolves to it"
+        return NEAR, f"{near[0].version}, {near[1]}", near[0].version
+    cached = _cached(job)
+    if cached is not None:
+        return CACHE, "uv's own cache still resolves to it", cached
     if _is_beside(job.request, beside):
-        return OWN, "it is one of the hook's `additional_dependencies`"
+        return OWN, "it is one of the hook's `additional_dependencies`", ""
     program = ladder.own_program(job.request) if own else None
-    return (OWN, f"{program[1]} is in the environment of lastgood") if program is not None else None
+    return (OWN, f"{program[1]} is in the environment of lastgood", program[1]) if program is not None else None
 
 
-def _cached(job: "Job") -> bool:
-    """Whether `uvx --offline` would find it; what it finds is not kept by asking."""
+def _cached(job: "Job") -> "str | None":
+    """The version that `uvx --offline` would find; None for nothing, or what was refused. It is not kept by asking."""
     job.offline = True
+    found: list[generations.Environment] = []
     try:
-        return refresh.materialise(job, lambda _: None)[1] is None
+        finding = refresh.materialise(job, lambda result: found.append(generations.Environment(result.prefix)))[1]
     except (OSError, LastgoodError):
-        return False  # there is no uv to ask
+        return None  # there is no uv to ask
+    if finding is not None or not found:
+        return None
+    environment = found[0]
+    version = environment.dists.get(job.request.target.name or generations.direct_name(environment), "")
+    refused = job.record is not None and job.record.refuses(environment.digest, version, "\t".join(job.request.check)) is not None
+    return None if refused else version
 
 
 def _is_beside(made: "Request", beside: "Sequence[str]") -> bool:

@@ -77,12 +77,14 @@ def tools_here(environ: "dict[str, str]") -> "list[str]":
 
 def everywhere(home: str) -> "list[Use]":
     """What is recorded on this machine, each record as it was last refreshed."""
-    found = []
-    for record in manage.all_records(home):
-        use = Use(record.words, record.place, f"`{record.tool}`")
-        use.kept, use.beside = record, record.beside
-        found.append(use)
-    return found
+    return [of(record) for record in manage.all_records(home)]
+
+
+def of(record: "Record") -> Use:
+    """The use of a record as it was last refreshed."""
+    use = Use(record.words, record.place, f"`{record.tool}`")
+    use.kept, use.beside = record, record.beside
+    return use
 
 
 def once(uses: "Iterable[Use]") -> "list[Use]":

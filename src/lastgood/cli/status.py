@@ -17,10 +17,12 @@ from lastgood import (
     paths,
     policy,
     project,
+    rehearsal,
     request,
     settings,
     surroundings,
 )
+from lastgood.cli import forecast
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -40,7 +42,11 @@ ABOUT = """\
           stale    the next run asks the index, or runs this in an outage
           held     no refresh replaces it (`lastgood unhold`)
           refused  a newer release does not start, or was rolled back from
-          missing  what was kept is gone from disk; the next run builds it again"""
+          missing  what was kept cannot run any more; the next run builds it again
+
+  OUTAGE RUNS  the version, and in brackets from where, unless it is kept:
+               `near` another request, `uv's cache`, or `own`, lastgood's own
+               environment; `unknown` where nobody was asked"""
 _BAR = 5
 _COLUMNS = ("TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS")
 
@@ -57,7 +63,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     configuration = _configuration(environ)
     wrong = configuration if isinstance(configuration, LastgoodError) else None
-    found = collect(home, given.tool, time.time(), None if isinstance(configuration, LastgoodError) else configuration)
+    found = collect(home, given.tool, environ, None if isinstance(configuration, LastgoodError) else configuration)
     if given.json:
         sys.stdout.write(json.dumps(found, indent=2, sort_keys=True) + "\n")
     else:
@@ -80,13 +86,24 @@ def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str) -> N
         render.table(
             _COLUMNS, [_cells(row) for row in found["tools"]], styles=[_style(row) for row in found["tools"]], spare=(5, 4)
         )
-    if found["hosts"] and given.markdown:
+    below = _below(found)
+    if below and given.markdown:
         sys.stdout.write("\n")  # or they would be rows of the table
-    for host in found["hosts"]:
-        wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
-        _say(f"{host['host']} is down since {messages.clock(host['since'])} ({host['reason']}); {wait}")
+    for line in below:
+        _say(line)
     if found["tools"] and not given.markdown:
         sys.stdout.write(f"{len(found['tools'])} kept, {messages.size(found['bytes'])} in {home}\n")
+
+
+def _below(found: "dict[str, Any]") -> "list[str]":
+    """What is to be said beside the table."""
+    lines = []
+    for host in found["hosts"]:
+        wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
+        lines.append(f"{host['host']} is down since {messages.clock(host['since'])} ({host['reason']}); {wait}")
+    if any(row["outage_rung"] == forecast.UNKNOWN for row in found["tools"]):
+        lines.append("what an outage would run is not known of each; `lastgood warm --all --check` looks closer")
+    return lines
 
 
 def _say(line: str) -> None:
@@ -106,19 +123,22 @@ def _configuration(environ: "dict[str, str]") -> "Configuration | LastgoodError 
         return None
 
 
-def collect(home: str, tool: "str | None", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
+def collect(home: str, tool: "str | None", environ: "dict[str, str]", configuration: "Configuration | None") -> "dict[str, Any]":
     """What `--json` prints; documented in docs/json.md."""
+    now = time.time()
     wanted = [one for one in manage.all_records(home) if tool in (None, one.tool, one.request.get("package"))]
     rows = [_row(home, record, now, configuration) for record in wanted]
+    _look_lower(rows, wanted, environ)
     rows.sort(key=lambda row: (row["tool"], -row["asked"]))
     return {"schema": SCHEMA, "home": home, "tools": rows, "hosts": _hosts(home, now), "bytes": sum(row["bytes"] for row in rows)}
 
 
 def _row(home: str, record: "Record", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
-    current, usable = record.generation(), record.usable(home)
+    current = record.generation()
     age = now - record.asked if record.asked else None
     max_age, stale_max = (settings.duration(_text(configuration, record, name), name) for name in ("max-age", "stale-max"))
     mode = _text(configuration, record, "mode")
+    rung, runs = forecast.of_kept(home, record, now, mode, stale_max) or ("", "")
     return {
         "tool": record.tool,
         "label": differences.label(record.tool, record.request),
@@ -130,9 +150,10 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
         "age": age,
         "max_age": _number(max_age),
         "stale_max": _number(stale_max),
-        "state": _state(record, age, max_age, stands=current is not None and generations.exists(home, current.id)),
+        "state": _state(record, age, max_age, stands=current is not None and not current.trouble(home, record.tool)),
         "mode": mode,
-        "outage_runs": usable.version if usable and _may_stand_in(record, age, mode, stale_max) else "",
+        "outage_runs": runs,
+        "outage_rung": rung,
         "held": record.held,
         "record": record.id,
         "generations": [{"id": one.id, "version": one.version, "kept": one.kept} for one in record.generations],
@@ -141,6 +162,14 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
         "bytes": sum(generations.size(home, one.id) for one in record.generations),
         "last": {name: value for name, value in record.last.items() if name != "words"},
     }
+
+
+def _look_lower(rows: "list[dict[str, Any]]", kept: "list[Record]", environ: "dict[str, str]") -> None:
+    """Enter what an outage would run where no record decides it."""
+    open_ones = [(row, record) for row, record in zip(rows, kept, strict=True) if not row["outage_rung"]]
+    found = forecast.of_lower([record for _, record in open_ones], environ) if open_ones else []
+    for (row, _), (rung, version) in zip(open_ones, found, strict=True):
+        row["outage_rung"], row["outage_runs"] = rung, version
 
 
 def _text(configuration: "Configuration | None", record: "Record", name: str) -> str:
@@ -165,13 +194,6 @@ def _text(configuration: "Configuration | None", record: "Record", name: str) ->
 def _number(seconds: float) -> "float | None":
     """Seconds as JSON has them: it knows no infinity."""
     return None if math.isinf(seconds) else seconds
-
-
-def _may_stand_in(record: "Record", age: "float | None", mode: str, stale_max: float) -> bool:
-    """Whether an outage would run what is kept."""
-    if mode == "strict-latest":
-        return False
-    return mode == "strict-cache" or record.held or policy.may_stand_in(math.inf if age is None else age, stale_max)
 
 
 def _state(record: "Record", age: "float | None", max_age: float, *, stands: bool) -> str:
@@ -201,7 +223,13 @@ def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
 
 def _cells(row: "dict[str, Any]") -> "tuple[str, ...]":
     host = breaker.shown(row["hosts"][0]) if row["hosts"] else "uv's default"
-    return (row["label"], row["version"], _age(row), row["state"], row["mode"], host, row["outage_runs"] or "nothing")
+    return (row["label"], row["version"], _age(row), row["state"], row["mode"], host, _outage(row))
+
+
+def _outage(row: "dict[str, Any]") -> str:
+    """The version that an outage would run, with its rung where that is not the record's own."""
+    rung, version = row["outage_rung"], row["outage_runs"]
+    return version if version and rung == rehearsal.KEPT else f"{version} ({rung})" if version else str(rung)
 
 
 def _age(row: "dict[str, Any]") -> str:

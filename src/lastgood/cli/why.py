@@ -127,13 +127,14 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
     out = sys.stdout.write
     now = time.time()
     mode = scenes.mode_of(scene, made.mode)
-    kept = record.usable(scene.home) if record is not None else None
+    kept = record.runs(scene.home) if record is not None else None
     card = None
     if record is not None and kept is not None:
         from lastgood import card as cards
 
         card = cards.Card()
-        card.asked, card.max_age, card.stale_max, card.held = record.asked, made.max_age, made.stale_max, int(record.held)
+        card.asked = record.asked if kept.id == record.current else 0.0  # as a run forgets what cannot run
+        card.max_age, card.stale_max, card.held = made.max_age, made.stale_max, int(record.held)
     hosts = [*(record.hosts if record else []), *made.hosts, made.id]
     down = breaker.first_open(scene.home, hosts, now, made.fallback_on)
     step = policy.decide(card, mode, now, policy.OPEN if down else policy.CLOSED)
@@ -143,6 +144,10 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
         out(f"breaker    {breaker.shown(down.host) or 'the index'} is down since {messages.clock(down.since)} ({down.reason})\n")
     scene.card = scenes.find_card(scene)
     out(f"decision   {_STEPS[step] if kept is not None else _first(scene, made, step, mode, down=down is not None)}\n")
+    current = record.generation() if record is not None else None
+    trouble = current.trouble(scene.home, made.tool) if current is not None else ""
+    if current is not None and trouble:
+        out(f"  lost         {current.version} cannot run: {trouble}\n")
     if kept is not None:
         out(f"  kept         {kept.version} on Python {kept.python}, generation {kept.id}\n")
         out(f"  card         {'found, nothing it depends on has changed' if scene.card is not None else scene.reason}\n")
