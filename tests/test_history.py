@@ -5,6 +5,7 @@ What really happens is made to happen with the real uv; what takes days is writt
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -385,6 +386,55 @@ def test_the_time_axis(alone: Sandbox) -> None:
     ]
     assert [one[:2] for one in drawn] == [one[:2] for one in expected]
     assert [one[2:] for one in drawn] == [pytest.approx(one[2:], abs=1) for one in expected]
+
+
+def rows_of_names(sandbox: Sandbox) -> list[list[tuple[float, float, str]]]:
+    """Return what stands above and below the time axis of the only tool: from and to in percent, and the name; those with room."""
+    written(sandbox)
+    text = (sandbox.work / "report.html").read_text("utf-8")
+    rows = re.findall(r'<div class="names" aria-hidden="true">(.*?</div>)</div>', text)
+    one = re.compile(r'<div[^>]* style="left:([0-9.]+)%;width:([0-9.]+)%"><span>([^<]*)</span></div>')
+    found = [[(float(left), float(left) + float(width), name) for left, width, name in one.findall(row)] for row in rows]
+    return [[name for name in row if name[0] < name[1]] for row in found]
+
+
+@pytest.mark.parametrize("ago", [(100, 60, 30, 1), (100, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1), (100,), (100, 0), (100, 99, 98, 2, 1)])
+def test_versions_can_be_read_at_their_bars(alone: Sandbox, ago: tuple[int, ...]) -> None:
+    """Each name has its bar's room or more, none another's, above and below the axis in turn; what runs now has room always."""
+    record = enter(alone, ago=100 * HOUR)
+    record.generations[0].version = f"{len(ago)}.0"
+    records.save(str(alone.home), record)
+    versions = [f"{number}.0" for number in range(1, len(ago) + 1)]
+    happen(alone, record, *[(hours * HOUR, "new", {"version": version}) for hours, version in zip(ago, versions, strict=True)])
+    rows = rows_of_names(alone)
+    for row in rows:
+        assert all(before[1] <= after[0] + 0.01 for before, after in itertools.pairwise(row)), row
+        assert all(0 <= left < right <= 100.01 for left, right, _ in row), row
+    shown = sorted((name for row in rows for *_, name in row), key=float)
+    assert shown == [version for version in versions if version in shown]
+    ((left, right, _),) = [room for row in rows for room in row if room[2] == versions[-1]]
+    assert right == pytest.approx(100, abs=0.1)
+    assert right - left >= 20
+    if len(ago) < 5:
+        assert shown == versions
+
+
+def test_a_bar_of_this_minute_can_be_seen(alone: Sandbox) -> None:
+    """What has just been kept has a bar at the end of the axis, not one behind it."""
+    record = enter(alone)
+    happen(alone, record, (HOUR, "outage", {"host": "index.example:443", "reason": "timed out"}))
+    assert [rect.x + rect.width <= 1000 for rect in written(alone).rects] == [True, True]
+
+
+def test_a_page_on_standard_output(alone: Sandbox) -> None:
+    """`-` is standard output, and no file: the page as it would be in one, whatever the terminal's encoding is."""
+    record = enter(alone, specifier=">=1, \u2192")
+    happen(alone, record, (1, "rollback", {"version": "1.0", "before": "2.0"}))
+    result = alone.lastgood("report", "-", env={"LC_ALL": "C", "PYTHONIOENCODING": "ascii"})
+    assert (result.status, result.err) == (0, "")
+    assert Page(result.stdout.decode("utf-8")).heads == ["demo-tool 1.0"]
+    assert "\u2192" in result.stdout.decode("utf-8")
+    assert files(alone.work) == []
 
 
 def test_other_peoples_words_are_no_markup(alone: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import os
+import sys
 import time
 
 from lastgood import __version__, history, manage, messages, paths, record
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 1000.0
 _LEAST_SPAN = 1.0
+_SLIM = 200.0
+"""A last bar that is narrower than this takes the room of those before it for its name: it is what runs now."""
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --quiet: #5a6472; --ground: #ffffff; --line: #d5dae1; --run: #2f6fab;
   --run2: #7fb0dd; --down: #d1495b; --card: #f6f8fa; }
@@ -28,19 +31,26 @@ body { margin: 0 auto; max-width: 72rem; padding: 1.5rem 1rem 4rem; background: 
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }
 p { margin: .25rem 0; } .quiet { color: var(--quiet); font-size: .9rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1rem; margin: 1rem 0; }
-svg { width: 100%; height: 56px; display: block; margin: .5rem 0; }
+svg { width: 100%; height: 40px; display: block; }
+.names { position: relative; height: 1.3rem; font-size: .8rem; line-height: 1.3rem; font-variant-numeric: tabular-nums; }
+.names > div { position: absolute; height: 100%; overflow: hidden; display: flex; flex-wrap: wrap; align-content: flex-start; }
+.names > div::before { content: ""; width: 1px; height: 100%; } /* a name without room goes below it, out of sight */
+.names > .end { justify-content: flex-end; } .names span { white-space: nowrap; padding-right: .6em; }
+.names > .end span { padding: 0 0 0 .6em; }
 ol { list-style: none; margin: .5rem 0 0; padding: 0; font-size: .92rem; }
 ol > li { display: grid; grid-template-columns: 9.5rem 1fr; gap: .75rem; padding: .15rem 0; border-top: 1px solid var(--line); }
+ol > li > * { min-width: 0; overflow-wrap: anywhere; }
 ol > li ul { grid-column: 2; margin: 0; padding: 0; list-style: none; color: var(--quiet); }
 time { color: var(--quiet); font-variant-numeric: tabular-nums; } .bad { color: var(--down); }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .3em; vertical-align: -.05em; }
-@media (max-width: 40rem) { ol > li { grid-template-columns: 1fr; gap: 0; } ol > li ul { grid-column: 1; } }
+@media (max-width: 40rem) { ol > li { grid-template-columns: 1fr; gap: 0; } ol > li > * { min-width: 0; overflow-wrap: anywhere; }
+ol > li ul { grid-column: 1; } }
 """
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
     """Declare the words of this verb."""
-    parser.add_argument("file", metavar="FILE", help="The page to write, for example report.html")
+    parser.add_argument("file", metavar="FILE", help="The page to write, for example report.html; `-` for standard output")
 
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
@@ -48,6 +58,9 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     records = list(manage.all_records(home))
     text = page(records, history.read(home), time.time())
+    if given.file == "-":
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # as the page says of itself, whatever the terminal's is
+        return 0
     try:
         _write(given.file, text)
     except OSError as error:
@@ -112,32 +125,59 @@ def _item(event: "dict[str, Any]") -> str:
 
 
 def _axis(tool: str, events: "list[dict[str, Any]]", now: float) -> str:
-    """Generations on a time axis, outages shaded."""
+    """Generations on a time axis with their versions, outages shaded."""
     first = min((float(event["at"]) for event in events), default=now)
     start, span = first, max(now - first, _LEAST_SPAN)
 
     def at(when: float) -> float:
         return round((when - start) / span * _WIDTH, 1)
 
-    marks = []
     running = [event for event in events if event["event"] in ("new", "rollback")]
-    for index, event in enumerate(running):
-        until = float(running[index + 1]["at"]) if index + 1 < len(running) else now
-        left, width = at(float(event["at"])), max(at(until) - at(float(event["at"])), 2.0)
-        colour = "run" if index % 2 == 0 else "run2"
-        label = _text(str(event.get("version", "")))
-        marks.append(
-            f'<rect x="{left}" y="22" width="{width}" height="16" rx="3" fill="var(--{colour})"><title>{label}</title></rect>'
-        )
+    names = [_text(str(event.get("version", ""))) for event in running]
+    starts = [at(float(event["at"])) for event in running]
+    marks = []
+    for index, (left, right) in enumerate(zip(starts, [*starts[1:], _WIDTH], strict=False)):
+        x, width, colour = min(left, _WIDTH - 2.0), max(round(right - left, 1), 2.0), "run" if index % 2 == 0 else "run2"
+        bar = f'<rect x="{x}" y="12" width="{width}" height="16" rx="3" fill="var(--{colour})">'
+        marks.append(f"{bar}<title>{names[index]}</title></rect>")
     for since, until in outages(events, now):
         left, width = at(since), max(at(until) - at(since), 2.0)
-        marks.append(f'<rect x="{left}" y="14" width="{width}" height="32" fill="var(--down)" fill-opacity=".35"></rect>')
+        marks.append(f'<rect x="{left}" y="4" width="{width}" height="32" fill="var(--down)" fill-opacity=".35"></rect>')
+    above, below = _names(names, starts)
     return (
-        f'<svg viewBox="0 0 {_WIDTH:g} 56" preserveAspectRatio="none" role="img" aria-label="{_text(tool)}: generations over time">'
-        f'<line x1="0" y1="48" x2="{_WIDTH:g}" y2="48" stroke="var(--line)"></line>{"".join(marks)}</svg>'
+        f'{above}<svg viewBox="0 0 {_WIDTH:g} 40" preserveAspectRatio="none" role="img" '
+        f'aria-label="{_text(tool)}: generations over time">'
+        f'<line x1="0" y1="38" x2="{_WIDTH:g}" y2="38" stroke="var(--line)"></line>{"".join(marks)}</svg>{below}'
         f'<p class="quiet" style="display:flex;justify-content:space-between"><span>{messages.stamp(start)}</span>'
         f"<span>{messages.stamp(now)}</span></p>"
     )
+
+
+def _names(names: "list[str]", starts: "list[float]") -> "tuple[str, str]":
+    """The names of the bars: of each second one above the axis, of the others below it, so that each has the next bar's room, too.
+
+    What does not fit is not shown, which the width of the window decides. The list below the axis has them all.
+    """
+    rows: tuple[list[str], list[str]] = ([], [])
+    for index, (left, right, side) in enumerate(_rooms(starts)):
+        where = f"left:{left / _WIDTH:.2%};width:{max(right - left, 0.0) / _WIDTH:.2%}"
+        rows[index % 2].append(f'<div{side} style="{where}"><span>{names[index]}</span></div>')
+    above, below = (f'<div class="names" aria-hidden="true">{"".join(row)}</div>' if row else "" for row in rows)
+    return above, below
+
+
+def _rooms(starts: "list[float]") -> "list[tuple[float, float, str]]":
+    """Where the name of each bar may stand: from, to, and at which side."""
+    ends = [*starts[2:], _WIDTH, _WIDTH]
+    rooms = [(left, right, "") for left, right in zip(starts, ends, strict=False)]
+    if starts and _WIDTH - starts[-1] < _SLIM:
+        least = max((start for start in starts if _WIDTH - start >= _SLIM), default=0.0)
+        in_its_row = range(len(starts) - 3, -1, -2)
+        for index in in_its_row:
+            left, right, side = rooms[index]
+            rooms[index] = (left, min(right, max(least, left)), side)
+        rooms[-1] = (least, _WIDTH, ' class="end"')
+    return rooms
 
 
 def outages(events: "list[dict[str, Any]]", now: float) -> "list[tuple[float, float]]":
