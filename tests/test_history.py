@@ -518,3 +518,6 @@ def test_what_report_says_of_itself(alone: Sandbox) -> None:
     assert own_lines(alone.lastgood("report", "a.html")) == ["wrote `a.html` (1 tool)"]
     enter(alone, "other")
     assert own_lines(alone.lastgood("report", "b.html")) == ["wrote `b.html` (2 tools)"]
+    enter(alone, "other-again", name="other", specifier=">=1")
+    assert own_lines(alone.lastgood("report", "c.html")) == ["wrote `c.html` (3 requests of 2 tools)"]
+    assert "3 requests of 2 tools, 0 runs saved" in (alone.work / "c.html").read_text("utf-8")

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 HOUR, DAY = 3600.0, 86400.0
 COLUMNS = ["TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS"]
 KEYS = """
-    age asked bytes generations held hosts label last max_age mode outage_rung outage_runs package python record refused specifier
-    stale_max state tool version
+    age asked bytes generations held hosts index label last max_age mode outage_rung outage_runs package python record refused
+    specifier stale_max state tool version
 """
 
 
@@ -333,6 +333,33 @@ def test_a_host_that_went_down_before_the_clock_was_set_back(alone: Sandbox) -> 
     assert alone.lastgood("status").out.splitlines()[-1].endswith("; the next run tries again")
 
 
+def test_where_a_tool_comes_from_is_what_settings_say(alone: Sandbox) -> None:
+    """The index that none of them names is one index, also for a record that has learned of its host from a failure."""
+    for tool, hosts, configured in (
+        ("default", [], []),
+        ("learned", ["index.example:443"], []),
+        ("named", ["index.example:443", "files.example:443"], ["index.example:443"]),
+        ("of-old", ["index.example:443"], None),
+    ):
+        record = enter(alone, tool)
+        record.hosts, record.configured = hosts, configured
+        records.save(str(alone.home), record)
+    found = {name: row["FROM"] for name, row in table(alone.lastgood("status").out).items()}
+    assert found == {"default": "uv's default", "learned": "uv's default", "named": "index.example", "of-old": "index.example"}
+    assert [row["index"] for row in as_json(alone)["tools"]] == ["", "", "index.example", "index.example"]
+
+
+def test_a_failure_changes_nothing_about_where_a_tool_comes_from(demo: Index, sandbox: Sandbox) -> None:
+    """A refresh remembers the hosts that settings name apart from those that it heard of in failures."""
+    keep(sandbox)
+    demo.stop()
+    grow_old(sandbox, HOUR)
+    sandbox.lastgood("run", "demo-tool")
+    sandbox.wait_quiet()
+    assert only_record(sandbox).configured == [demo.host]
+    assert cells(sandbox)["FROM"] == demo.host
+
+
 def test_disk_used(demo: Index, sandbox: Sandbox) -> None:
     """The bytes of every file of every generation that is kept, and their sum."""
     keep(sandbox)
@@ -369,6 +396,71 @@ def test_an_empty_home(alone: Sandbox) -> None:
     assert alone.lastgood("status", "--markdown").out == said
     assert as_json(alone) == {"schema": 1, "home": str(alone.home), "tools": [], "hosts": [], "bytes": 0}
     assert not alone.home.exists()
+
+
+# --- labels ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sides", "labels"),
+    [
+        (({}, {"variables": [["UV_PRERELEASE", "allow"]]}), ("demo-tool", "demo-tool UV_PRERELEASE=allow")),
+        (
+            ({"variables": [["UV_INDEX", "https://a.example/simple"]]}, {"variables": [["UV_INDEX", "https://b.example/simple"]]}),
+            ("demo-tool UV_INDEX=…a…", "demo-tool UV_INDEX=…b…"),
+        ),
+        (({"interpreter": "/usr/bin/python3.12"}, {"interpreter": "/usr/bin/python3.13"}), ("demo-tool on …2", "demo-tool on …3")),
+        (({"package": "one"}, {"package": "another"}), ("demo-tool from one", "demo-tool from another")),
+        (({"files": []}, {"files": ["uv.toml:0123456789abcdef"]}), ("demo-tool", "demo-tool uv.toml:0123456789abcdef")),
+        (({"extras": ["a"]}, {"extras": ["b"], "variables": [["UV_NO_BINARY", "1"]]}), ("demo-tool[a]", "demo-tool[b]")),
+        (({"unknown": 1}, {"unknown": 2}), ("demo-tool", "demo-tool (2)")),
+        (
+            ({"variables": [["A", "1"]]}, {"variables": [["A", "1"], ["B", ""]]}, {"variables": [["A", "2"]]}),
+            ("demo-tool A=1", "demo-tool A=1 B", "demo-tool A=2"),
+        ),
+    ],
+)
+def test_records_of_one_tool_can_be_told_apart(alone: Sandbox, sides: tuple[dict[str, Any], ...], labels: tuple[str, ...]) -> None:
+    """What differs between requests stands in their labels where these would be the same: as little of it as does."""
+    enter(alone, "other-tool")
+    for number, fields in enumerate(sides):
+        record = enter(alone, "demo-tool", age=number * HOUR)
+        record.request.update(fields)
+        records.save(str(alone.home), record)
+    out = alone.lastgood("status").out
+    assert tuple(table(out)) == (*labels, "other-tool")
+    assert out.splitlines()[-1].startswith(f"{len(sides) + 1} kept of 2 tools, ")
+    assert tuple(row["label"] for row in as_json(alone)["tools"]) == (*labels, "other-tool")
+    checked = alone.lastgood("warm", "--all", "--check").out.splitlines()
+    assert len({line.split("  ")[0] for line in checked}) == len(labels) + 1
+
+
+def test_labels_differ_where_a_terminal_cuts_them(alone: Sandbox) -> None:
+    """At 80 columns what is cut is not what tells two records apart."""
+    for value in ("allow", "explicit"):
+        record = enter(alone, "demo-tool", version="2026.11.21")
+        record.request["options"] = [["--with", "a-package-whose-name-goes-on-and-on-and-on"]]
+        record.request["variables"] = [["UV_PRERELEASE", value]]
+        records.save(str(alone.home), record)
+    narrow = on_screen(alone, 80)[:3]
+    assert max(map(len, narrow)) <= 80
+    labels = [line.split("  ")[0] for line in narrow[1:]]
+    assert len(set(labels)) == 2
+    assert all(label.startswith("demo-tool --with") and "…" in label for label in labels)
+
+
+def test_warm_tells_records_of_one_tool_apart(demo: Index, sandbox: Sandbox) -> None:
+    """Two that differ in a variable, or in the version that is asked for, are not called the same."""
+    del demo
+    keep(sandbox)
+    keep(sandbox, "demo-tool>=1")
+    (sandbox.work / "lastgood.toml").write_text("")
+    sandbox.lastgood("run", "demo-tool", env={"UV_NO_BUILD": "1"})
+    sandbox.wait_quiet()
+    result = sandbox.lastgood("warm", "demo-tool", "demo-tool>=1")
+    assert result.err.endswith("lastgood: unchanged: `demo-tool` 1.0, `demo-tool >=1` 1.0\n"), result
+    labels = list(table(sandbox.lastgood("status").out))
+    assert sorted(labels) == ["demo-tool", "demo-tool >=1", "demo-tool UV_NO_BUILD=1"]
 
 
 # --- terminals ------------------------------------------------------------------------------------------------------

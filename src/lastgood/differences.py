@@ -6,6 +6,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SINGLE = (("package", "package"), ("specifier", "version"), ("platform", "platform"), ("interpreter", "interpreter"))
+_KINDS = ("specifier", "extras", "options", "variables", "files", "interpreter", "package", "platform")
+_SAID = {"interpreter": "on ", "package": "from ", "platform": "on "}
+_LONG = 16
+"""How much of a value tells requests apart; a label has to leave room for the rest of a row."""
 _NOTHING = {"version": "any", "interpreter": "as asked for"}
 
 
@@ -28,6 +32,69 @@ def label(tool: str, fields: "Mapping[str, Any]") -> str:
     extras = ",".join(fields.get("extras", ()))
     words = [tool + (f"[{extras}]" if extras else ""), fields.get("specifier") or "", *_spelt(fields.get("options", ()))]
     return " ".join(word for word in words if word)
+
+
+def told_apart(labels: "Sequence[str]", requests: "Sequence[Mapping[str, Any]]") -> "list[str]":
+    """The labels of requests, one each; those that are equal with what tells them apart, and no more of it than does."""
+    told = list(labels)
+    for kind in _KINDS:
+        for alike in _alike(told):
+            for at, found in zip(alike, _only_here([_facets(requests[at], kind) for at in alike]), strict=True):
+                told[at] = " ".join([told[at], *found])
+    for alike in _alike(told):
+        for number, at in enumerate(alike[1:], 2):
+            told[at] += f" ({number})"  # the same in another order, or what a later lastgood tells requests by
+    return told
+
+
+def _alike(labels: "Sequence[str]") -> "list[list[int]]":
+    """The places of each label that stands more than once."""
+    places: dict[str, list[int]] = {}
+    for at, one in enumerate(labels):
+        places.setdefault(one, []).append(at)
+    return [found for found in places.values() if len(found) > 1]
+
+
+def _facets(fields: "Mapping[str, Any]", kind: str) -> "list[tuple[str, str]]":
+    """What a request says of one kind, as (name, value)."""
+    found = fields.get(kind) or ()
+    if isinstance(found, str):
+        return [(_SAID.get(kind, ""), found)]
+    if kind == "files":
+        return [(f"{name}:", ",".join(digests)[:_LONG]) for name, digests in _by_name(found).items()]
+    return [(f"{one[0]}=" if one[1] else one[0], one[1]) if kind != "extras" else ("", one) for one in found]
+
+
+def _only_here(sides: "Sequence[Sequence[tuple[str, str]]]") -> "list[list[str]]":
+    """Of each side what not every side has, in words."""
+    of_all = [pair for pair in sides[0] if all(pair in side for side in sides)]
+    values: dict[str, list[str]] = {}
+    for name, value in (pair for side in sides for pair in side if pair not in of_all):
+        values.setdefault(name, []).append(value)
+    shared = {name: _shared(found) for name, found in values.items()}
+    return [[name + _part(value, *shared[name]) for name, value in side if (name, value) not in of_all] for side in sides]
+
+
+def _shared(values: "Sequence[str]") -> "tuple[int, int]":
+    """How many letters all of several different values begin and end with."""
+    if len(set(values)) == 1:
+        return 0, 0
+    start = _alike_until(values)
+    return start, _alike_until([value[start:][::-1] for value in values])
+
+
+def _alike_until(values: "Sequence[str]") -> int:
+    first, last = min(values), max(values)  # what these begin with, all that lie between begin with
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(last)))
+
+
+def _part(value: str, start: int, end: int) -> str:
+    """A long value without what it shares with others: ``…eu.…``."""
+    if len(value) <= _LONG:
+        return value
+    part = value[start : len(value) - end][:_LONG]
+    return ("…" if start else "") + part + ("…" if start + len(part) < len(value) else "")
 
 
 def moved(old: "Mapping[str, str]", new: "Mapping[str, str]") -> "list[str]":

@@ -11,7 +11,7 @@ from lastgood import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lastgood.errors import LastgoodError
 
@@ -85,6 +85,12 @@ def size(count: int) -> str:
 def count(number: int, what: str) -> str:
     """`1 generation`, `3 generations`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def tools(names: "Sequence[str]") -> str:
+    """How many tools are named: `2 tools`; `3 requests of 2 tools` where one is named for several requests."""
+    different = count(len(set(names)), "tool")
+    return different if len(set(names)) == len(names) else f"{count(len(names), 'request')} of {different}"
 
 
 def clock(when: float) -> str:

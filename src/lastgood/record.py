@@ -90,6 +90,7 @@ class Record:
     held         whether refreshes leave `current` alone
     refused      [{version, digest, error, at, by, check}]: what is not taken again; `check` is the user's smoke test that it failed
     hosts        the hosts that failures or settings named
+    configured   those of them that settings named at the last refresh; None where that is not known
     last         {at, outcome, class, reason, words, status} of the last refresh
     words        what follows `lastgood run` in the last refresh, up to the tool; none where a credential stands in it
     place        the working directory of the last refresh: `warm --all` asks again from there
@@ -101,6 +102,7 @@ class Record:
     __slots__ = (
         "asked",
         "beside",
+        "configured",
         "current",
         "generations",
         "held",
@@ -125,6 +127,7 @@ class Record:
         self.held = False
         self.refused: list[dict[str, Any]] = []
         self.hosts: list[str] = []
+        self.configured: list[str] | None = None
         self.last: dict[str, Any] = {}
         self.words: list[str] = []
         self.place = ""
@@ -251,6 +254,8 @@ def parse(text: str) -> Record:
         record.generations = [Generation(**one) for one in data["generations"]]
         record.refused = [_refusal(one) for one in data["refused"]]
         record.hosts = [_text(host) for host in data["hosts"]]
+        configured = data.get("configured")
+        record.configured = None if configured is None else [_text(host) for host in configured]
         record.last = dict(data["last"])
         record.words = [_text(word) for word in data.get("words", [])]
         record.place = _text(data.get("place", ""))

@@ -537,6 +537,7 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     finding = outcome.finding
     named = [finding.host] if finding is not None and finding.host and outcome.kind == OUTAGE else []
     record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
+    record.configured = list(job.request.hosts)
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
     record.last["version"] = outcome.version
     record.words, record.place, record.beside = _asked_with(job)

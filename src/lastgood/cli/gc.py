@@ -20,7 +20,7 @@ ABOUT = """\
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
     """Declare the words of this verb."""
-    parser.add_argument("--keep", metavar="N", help="Of each tool, keep the newest N, and at least what runs and the one before")
+    parser.add_argument("--keep", metavar="N", help="Of each request, keep the newest N, and at least what runs and the one before")
     parser.add_argument("--older-than", metavar="AGE", help="Remove what was kept longer ago than this, for example `30d`")
     parser.add_argument("--dry-run", action="store_true", help="Only say what would be removed")
 

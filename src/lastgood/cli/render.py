@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -63,10 +64,21 @@ def table(
     for at in kept:
         width = _width(columns, rows, at)
         shown.add_column(columns[at], no_wrap=True, width=max(1, min(width, room)) if at == 0 else width)
-    for index, row in enumerate(rows):
+    for index, (first, row) in enumerate(zip(_cut([row[0] for row in rows], max(1, room)), rows, strict=True)):
         style = styles[index] if index < len(styles) else ""
-        shown.add_row(*(Text(row[at], overflow="ellipsis") for at in kept), style=style)
+        shown.add_row(Text(first, overflow="ellipsis"), *(Text(row[at], overflow="ellipsis") for at in kept[1:]), style=style)
     out.print(shown)
+
+
+def _cut(names: "Sequence[str]", room: int) -> "list[str]":
+    """Names that fit: cut at the end, and in the middle where several would look the same."""
+    cut = [name if len(name) <= room else name[: room - 1] + "…" for name in names]
+    count = Counter(cut)
+    head = room // 2
+    return [
+        short if count[short] == 1 or len(name) <= room else f"{name[:head]}…{name[head + 1 - room :]}"
+        for name, short in zip(names, cut, strict=True)
+    ]
 
 
 def _width(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", at: int) -> int:

@@ -65,7 +65,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         _write(given.file, text)
     except OSError as error:
         raise LastgoodError(f"`{given.file}` cannot be written ({(error.strerror or str(error)).lower()})") from error
-    messages.say("", f"wrote `{given.file}` ({messages.count(len(records), 'tool')})", environ)
+    messages.say("", f"wrote `{given.file}` ({messages.tools([one.tool for one in records])})", environ)
     return 0
 
 
@@ -99,7 +99,7 @@ def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) ->
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>lastgood: what ran and what stood in</title><style>{_STYLE}</style></head><body>"
         "<h1>What ran, and what stood in</h1>"
-        f'<p class="quiet">{messages.count(len(records), "tool")}, {messages.count(saved, "run")} saved from an outage; '
+        f'<p class="quiet">{messages.tools([one.tool for one in records])}, {messages.count(saved, "run")} saved from an outage; '
         f"written {messages.stamp(now)} by lastgood {__version__}</p><p class='quiet'>{keys}</p>{nothing}{sections}</body></html>\n"
     )
 

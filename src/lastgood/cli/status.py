@@ -92,7 +92,9 @@ def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str) -> N
     for line in below:
         _say(line)
     if found["tools"] and not given.markdown:
-        sys.stdout.write(f"{len(found['tools'])} kept, {messages.size(found['bytes'])} in {home}\n")
+        count, tools = len(found["tools"]), len({row["tool"] for row in found["tools"]})
+        of = f" of {messages.count(tools, 'tool')}" if tools != count else ""
+        sys.stdout.write(f"{count} kept{of}, {messages.size(found['bytes'])} in {home}\n")
 
 
 def _below(found: "dict[str, Any]") -> "list[str]":
@@ -127,7 +129,10 @@ def collect(home: str, tool: "str | None", environ: "dict[str, str]", configurat
     """What `--json` prints; documented in docs/json.md."""
     now = time.time()
     wanted = [one for one in manage.all_records(home) if tool in (None, one.tool, one.request.get("package"))]
+    labels = [differences.label(one.tool, one.request) for one in wanted]
     rows = [_row(home, record, now, configuration) for record in wanted]
+    for row, label in zip(rows, differences.told_apart(labels, [one.request for one in wanted]), strict=True):
+        row["label"] = label
     _look_lower(rows, wanted, environ)
     rows.sort(key=lambda row: (row["tool"], -row["asked"]))
     return {"schema": SCHEMA, "home": home, "tools": rows, "hosts": _hosts(home, now), "bytes": sum(row["bytes"] for row in rows)}
@@ -141,7 +146,6 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
     rung, runs = forecast.of_kept(home, record, now, mode, stale_max) or ("", "")
     return {
         "tool": record.tool,
-        "label": differences.label(record.tool, record.request),
         "package": record.request.get("package", ""),
         "specifier": record.request.get("specifier", ""),
         "version": current.version if current else "",
@@ -159,6 +163,7 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
         "generations": [{"id": one.id, "version": one.version, "kept": one.kept} for one in record.generations],
         "refused": record.refused,
         "hosts": record.hosts,
+        "index": breaker.shown(next(iter(record.hosts if record.configured is None else record.configured), "")),
         "bytes": sum(generations.size(home, one.id) for one in record.generations),
         "last": {name: value for name, value in record.last.items() if name != "words"},
     }
@@ -222,8 +227,7 @@ def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
 
 
 def _cells(row: "dict[str, Any]") -> "tuple[str, ...]":
-    host = breaker.shown(row["hosts"][0]) if row["hosts"] else "uv's default"
-    return (row["label"], row["version"], _age(row), row["state"], row["mode"], host, _outage(row))
+    return (row["label"], row["version"], _age(row), row["state"], row["mode"], row["index"] or "uv's default", _outage(row))
 
 
 def _outage(row: "dict[str, Any]") -> str:

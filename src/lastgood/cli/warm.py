@@ -116,7 +116,7 @@ def _freshen(given: "argparse.Namespace", environ: "dict[str, str]") -> None:
 
 
 class _Work:
-    """The refresh of one record, and the uses that come to it.
+    """The refresh of one record, and the uses that come to it; `tool` is what people are told, `fields` is what is asked for.
 
     result   {kind, reason, version, words, new, waiting} once it has ended; kind "useless" where nothing can be kept of it
 
@@ -124,11 +124,12 @@ class _Work:
     `waiting` the version that a hold keeps away.
     """
 
-    __slots__ = ("id", "result", "tool", "uses")
+    __slots__ = ("fields", "id", "result", "tool", "uses")
 
     def __init__(self, use: "Use", tool: str, identity: str) -> None:
         self.uses = [use]
         self.tool = tool
+        self.fields: dict[str, Any] = {}
         self.id = identity
         self.result: dict[str, Any] = {}
 
@@ -163,6 +164,7 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
             made = uses.identify(use, environ)
         except uses.Useless as refusal:
             work = _Work(use, use.kept.tool if use.kept is not None else use.where.strip("`"), "")
+            work.fields = use.kept.request if use.kept is not None else {}
             work.result = _useless(use, str(refusal))
             works.append(work)
             continue
@@ -170,7 +172,10 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
             of[made.id].uses.append(use)
         else:
             of[made.id] = _Work(use, differences.label(made.tool, {**made.fields, "specifier": ""}), made.id)
+            of[made.id].fields = made.fields
             works.append(of[made.id])
+    for work, told in zip(works, differences.told_apart([one.tool for one in works], [one.fields for one in works]), strict=True):
+        work.tool = told
     return works
 
 
@@ -323,6 +328,8 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
         here = "nothing is used here: neither [tool.lastgood.tools] nor a hook names a tool"
         messages.say("", "nothing is kept yet" if given.all else here, environ)
     names = [rung.tool or use.where.replace("`", "") for use, rung in found]
+    kept = [use.kept.request for use, _ in found if use.kept is not None]
+    names = differences.told_apart(names, kept) if given.all else names
     width = max(map(len, names), default=0)
     for name, (_, rung) in zip(names, found, strict=True):
         sys.stdout.write(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}\n")
