@@ -227,6 +227,20 @@ def test_whose_history(alone: Sandbox) -> None:
     assert [line[20:] for line in lines if line.startswith(" ")] == ["1.0 is good", "1.0 is good", "1.0 held"]
 
 
+def test_whose_history_where_only_a_variable_differs(alone: Sandbox) -> None:
+    """Two records that ask for the same version are told apart by what differs, in `history` and on the page."""
+    enter(alone)
+    record = enter(alone, "demo-tool-next", name="demo-tool")
+    record.request |= {"package": "demo-tool", "variables": [["UV_PRERELEASE", "allow"]]}
+    records.save(str(alone.home), record)
+    heads = [line for line in alone.lastgood("history", "demo-tool").out.splitlines() if not line.startswith(" ")]
+    assert heads == ["demo-tool  any version  now 1.0", "demo-tool  UV_PRERELEASE=allow  now 1.0"]
+    assert [text.partition(" · ")[0] for text in written(alone).texts["p"] if " kept · " in text] == [
+        "any version",
+        "UV_PRERELEASE=allow",
+    ]
+
+
 @pytest.mark.parametrize("words", [("history",), ("history", "--json")])
 def test_a_tool_that_nobody_knows(alone: Sandbox, words: tuple[str, ...]) -> None:
     """One line says that nothing of it is kept, and what would help; looking makes no home."""

@@ -26,14 +26,14 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     events = history.read(home)
     out = sys.stdout.write
-    for record in manage.of_tool(home, given.tool, environ):
+    found = manage.of_tool(home, given.tool, environ)
+    for record, wanted in zip(found, timeline.asked_for(found), strict=True):
         mine = timeline.of(record, events)
         if given.json:
             for event in mine:
                 out(json.dumps(event, sort_keys=True) + "\n")
             continue
         current = record.generation()
-        wanted = str(record.request.get("specifier") or "any version")
         out(f"{record.tool}  {wanted}  now {current.version if current else 'nothing'}\n")
         for event in timeline.grouped(mine):
             out(f"  {messages.stamp(float(event['at']))}  {timeline.told(event)}\n")

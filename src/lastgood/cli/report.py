@@ -88,7 +88,8 @@ def _umask() -> int:
 def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) -> str:
     """The whole page."""
     saved = sum(event["event"] == "fallback" for event in events)
-    sections = "".join(_section(one, timeline.of(one, events), now) for one in sorted(records, key=lambda one: one.tool))
+    pairs = sorted(zip(records, timeline.asked_for(records), strict=True), key=lambda pair: pair[0].tool)
+    sections = "".join(_section(one, wanted, timeline.of(one, events), now) for one, wanted in pairs)
     nothing = "" if records else "<p>Nothing is kept yet: run a tool with <code>lastgood run</code>.</p>"
     keys = "".join(
         f'<span class="key" style="background:var(--{name})"></span>{text} &nbsp; '
@@ -104,9 +105,8 @@ def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) ->
     )
 
 
-def _section(one: "Record", events: "list[dict[str, Any]]", now: float) -> str:
+def _section(one: "Record", wanted: str, events: "list[dict[str, Any]]", now: float) -> str:
     current = one.generation()
-    wanted = str(one.request.get("specifier") or "any version")
     saved = sum(event["event"] == "fallback" for event in events)
     kept = messages.count(len(one.generations), "generation")
     items = "".join(_item(event) for event in reversed(timeline.grouped(events)))

@@ -1,9 +1,10 @@
 """The history of one record as people read it; shared by `history` and `report`. Words only."""
 
-from lastgood import breaker
+from lastgood import breaker, differences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from lastgood.record import Record
@@ -21,6 +22,12 @@ def of(record: "Record", events: "list[dict[str, Any]]") -> "list[dict[str, Any]
         if one.version not in known
     ]
     return sorted(mine, key=lambda event: float(event["at"]))
+
+
+def asked_for(records: "Sequence[Record]") -> "list[str]":
+    """What each of several records keeps something for, told from the others of its tool: `any version`, `>=2 --with=lxml`."""
+    labels = differences.told_apart([differences.label(one.tool, one.request) for one in records], [one.request for one in records])
+    return [label.removeprefix(one.tool).strip() or "any version" for one, label in zip(records, labels, strict=True)]
 
 
 def grouped(events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
