@@ -174,11 +174,24 @@ def test_damaged_records_are_set_aside_for_a_month(index: Index, sandbox: Sandbo
     assert (old.exists(), young.exists(), only_record(sandbox).id) == (False, True, record.id)
 
 
+def test_what_nobody_names_yet(demo: Index, sandbox: Sandbox) -> None:
+    """A refresh keeps a generation and then names it: gc leaves what no record names alone for a minute, as its help says."""
+    del demo
+    keep(sandbox)
+    one = sandbox.home / "generations" / "demo-tool-2.0-00000000"
+    one.mkdir()
+    assert own_lines(sandbox.lastgood("gc"))[0].startswith("removed 0 generations")
+    os.utime(one, (time.time() - 61, time.time() - 61))
+    assert own_lines(sandbox.lastgood("gc"))[0].startswith("removed 1 generation; kept 1")
+    assert not one.exists()
+    assert "until it is a minute old" in sandbox.lastgood("gc", "--help").out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--keep", "0"), "invalid `--keep` `0`: expected a number from 1"),
-        (("--keep", "two"), "invalid `--keep` `two`: expected a number from 1"),
+        (("--keep", "0"), "invalid --keep `0`: expected a whole number from 1"),
+        (("--keep", "two"), "invalid --keep `two`: expected a whole number from 1"),
         (("--keep",), "`--keep` needs a value; run `lastgood gc --help`"),
         (("--older-than", "soon"), "invalid --older-than `soon`: expected seconds or a duration like `10m`"),
         (("--dryrun",), "unknown option `--dryrun`; did you mean `--dry-run`?"),

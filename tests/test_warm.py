@@ -434,8 +434,8 @@ def test_all_with_nothing_kept(demo: Index, sandbox: Sandbox) -> None:
     ("words", "said"),
     [
         ("--all demo-tool", "`--all` cannot be used with `demo-tool`; it refreshes everything that is recorded"),
-        ("--jobs 0 demo-tool", "`--jobs` is `0`: expected a whole number from 1"),
-        ("-j many demo-tool", "`--jobs` is `many`: expected a whole number from 1"),
+        ("--jobs 0 demo-tool", "invalid --jobs `0`: expected a whole number from 1"),
+        ("-j many demo-tool", "invalid --jobs `many`: expected a whole number from 1"),
         ("--all --from demo-tool", "`--all` cannot be used with `--from`"),
         ("--all --with demo-dep", "`--all` cannot be used with `--with`"),
     ],

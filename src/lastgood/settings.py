@@ -95,6 +95,14 @@ def duration(text: str, where: str) -> float:
     return float(digits) * unit
 
 
+def number(text: str, where: str) -> int:
+    """The whole number from 1 in `text`. Raises SettingError naming `where` the text came from."""
+    word = text.strip()
+    if not word.isdecimal() or not word.isascii() or int(word) < 1:
+        raise SettingError(f"invalid {where} `{text}`: expected a whole number from 1")
+    return int(word)
+
+
 def check_cooldown(text: str, where: str) -> None:
     """Raise SettingError where `text` is nothing that uv's `exclude-newer` takes: `7d`, `1 week`, `P7D`, a date or a time."""
     word = text.strip().lower()

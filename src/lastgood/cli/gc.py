@@ -3,7 +3,6 @@
 import sys
 
 from lastgood import messages, paths, settings, upkeep
-from lastgood.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +14,8 @@ ABOUT = """\
   Without options: environments that no record names, and what refreshes left
   that died. `--keep` and `--older-than` also remove environments that a record
   could go back to; where both are given, both must hold. What runs now, what is
-  held, the one before it and what a process uses always stay."""
+  held, the one before it and what a process uses always stay. What no record
+  names stays until it is a minute old: a refresh may be about to name it."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
@@ -27,7 +27,7 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Collect."""
-    keep = _count(given.keep) if given.keep is not None else None
+    keep = settings.number(given.keep, "--keep") if given.keep is not None else None
     age = settings.duration(given.older_than, "--older-than") if given.older_than is not None else None
     home = paths.home(environ)
     if not paths.trusted(home):
@@ -38,12 +38,6 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         sys.stdout.write(f"{name}\n")
     messages.say("", _summary(done, "would remove" if given.dry_run else "removed"), environ)
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not text.isascii() or int(text) < 1:
-        raise UsageError(f"invalid `--keep` `{text}`: expected a number from 1")
-    return int(text)
 
 
 def _summary(done: "Collected", verb: str) -> str:

@@ -70,8 +70,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     besides = [*given.tool, *(name for name, _, _ in _OPTIONS if vars(given)[name])]
     if given.all and besides:
         raise UsageError(f"`--all` cannot be used with `{besides[0]}`", "it refreshes everything that is recorded")
-    if not given.jobs.isdecimal() or int(given.jobs) < 1:
-        raise UsageError(f"`--jobs` is `{given.jobs}`: expected a whole number from 1")
+    jobs = settings.number(given.jobs, "--jobs")
     if given.behind:
         return _behind(given, environ)
     wanted = _wanted(given, environ)
@@ -83,7 +82,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     if not wanted:
         raise UsageError("no tool is named, and neither [tool.lastgood.tools] nor a hook names one", "run `lastgood warm TOOL`")
     uv.find(environ)  # without it nothing can be refreshed, and that is one mistake, not one a tool
-    return _warm(uses.once(wanted), int(given.jobs), environ)
+    return _warm(uses.once(wanted), jobs, environ)
 
 
 def _wanted(given: "argparse.Namespace", environ: "dict[str, str]") -> "list[Use]":
