@@ -257,6 +257,26 @@ def test_a_hold_survives_refreshes_until_it_is_let_go(demo: Index, sandbox: Sand
     expect_version(later(sandbox), "2.0")
 
 
+def test_what_is_said_again_changes_nothing(demo: Index, sandbox: Sandbox) -> None:
+    """`hold` of what is held and `unhold` of what is not say so, write nothing, and are no events."""
+    keep(sandbox)
+    path = sandbox.home / "records" / f"{only_record(sandbox).id}.json"
+    again = "lets it move again"
+    for verb, first, second in (
+        ("hold", "1.0 is held; `lastgood unhold demo-tool` " + again, "1.0 is already held; `lastgood unhold demo-tool` " + again),
+        ("unhold", "1.0 may be replaced by the next refresh", "1.0 is not held; it may be replaced by the next refresh"),
+    ):
+        expect_said(sandbox.lastgood(verb, "demo-tool"), f"`demo-tool` {first}")
+        before = path.stat().st_mtime_ns
+        expect_said(sandbox.lastgood(verb, "demo-tool"), f"`demo-tool` {second}")
+        assert path.stat().st_mtime_ns == before
+    events = [line[20:] for line in sandbox.lastgood("history", "demo-tool").out.splitlines()[1:]]
+    assert events == ["1.0 is good", "1.0 held", "1.0 let go"]
+    path.write_text("{")
+    assert sandbox.lastgood("unhold", "demo-tool").status == 0
+    assert only_record(sandbox).generations != []
+
+
 def test_a_refresh_of_what_is_held_says_what_it_would_take(demo: Index, sandbox: Sandbox) -> None:
     """As `lastgood hold --help` promises: nothing is taken, and the release that would be is named."""
     keep(sandbox)

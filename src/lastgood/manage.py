@@ -93,19 +93,27 @@ def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, G
         return before, now
 
 
-def hold(home: str, record: "Record", *, held: bool) -> "Generation":
-    """Keep refreshes from replacing what runs, or let them again; what runs. Raises as `roll_back` does."""
+def hold(home: str, record: "Record", *, held: bool) -> "tuple[Generation, bool]":
+    """Keep refreshes from replacing what runs, or let them again; what runs, and whether that was not so already.
+
+    Raises as `roll_back` does.
+    """
     with records.exclusive(home, record.id):
         fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
         current = fresh.generation() if fresh is not None else None
         if fresh is None or current is None:
             raise Nothing(f"no good `{record.tool}` is kept")
+        sent_back = any(one["by"] == "rollback" for one in fresh.refused)
+        so_already = fresh.held == held and (held or not sent_back)
+        if so_already and os.path.exists(records.file_of(home, fresh.id)):  # else it has just been rebuilt, and is to be kept
+            return current, False
         fresh.held = held
         if not held:
             fresh.refused = [one for one in fresh.refused if one["by"] != "rollback"]
         records.save(home, fresh)
-        history.note(home, "hold" if held else "unhold", tool=fresh.tool, record=fresh.id, version=current.version)
-        return current
+        if not so_already:
+            history.note(home, "hold" if held else "unhold", tool=fresh.tool, record=fresh.id, version=current.version)
+        return current, not so_already
 
 
 def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Generation":
