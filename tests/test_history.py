@@ -227,6 +227,15 @@ def test_whose_history(alone: Sandbox) -> None:
     assert [line[20:] for line in lines if line.startswith(" ")] == ["1.0 is good", "1.0 is good", "1.0 held"]
 
 
+def test_a_version_that_was_built_again(index: Index, sandbox: Sandbox) -> None:
+    """What is kept anew of the same version came after nothing: it was built again, with what moved beside it."""
+    index.publish(demo_tool("1.0", requires=("demo-dep",)))
+    for version in ("1.0", "2.0"):
+        index.publish(demo_dep(version))
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    assert told(sandbox) == ["1.0 is good", "1.0 is good, built again", "  demo-dep 1.0 → 2.0"]
+
+
 def test_whose_history_where_only_a_variable_differs(alone: Sandbox) -> None:
     """Two records that ask for the same version are told apart by what differs, in `history` and on the page."""
     enter(alone)

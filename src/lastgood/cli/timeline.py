@@ -43,13 +43,18 @@ def grouped(events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
     return out
 
 
+def _after(version: str, before: "str | None") -> str:
+    """What a release came after; the same version may be built again, with other packages beside it or another Python."""
+    return ", built again" if before == version else f", after {before}" if before else ""
+
+
 def told(event: "dict[str, Any]") -> str:
     """One event in words."""
     kind, version, reason = event["event"], event.get("version", ""), event.get("reason", "")
     times = f" ({event['times']} times)" if event.get("times", 1) != 1 else ""
     host = breaker.shown(str(event.get("host") or "")) or "the index"
     words = {
-        "new": f"{version} is good" + (f", after {event['before']}" if event.get("before") else ""),
+        "new": f"{version} is good" + _after(version, event.get("before")),
         "refused": f"{version} refused: {reason}",
         "outage": f"{host} did not answer: {reason}",
         "recovered": f"{host} answers again (down: {reason})",
