@@ -14,6 +14,7 @@ from lastgood.cli import app, completion
 from lastgood.record import Record
 from tests.support.kept import keep
 from tests.support.sandbox import lastgood_script
+from tests.support.wheels import demo_tool
 
 if TYPE_CHECKING:
     from tests.conftest import SandboxFactory
@@ -40,11 +41,19 @@ def on_path(sandbox: Sandbox) -> None:
     (sandbox.bin / "lastgood").symlink_to(lastgood_script())
 
 
-PRESSES = (
+PRESSES = (  # a bell where there is nothing to complete
     ("lastgood sta", "lastgood status "),
     ("lastgood doctor --f", "lastgood doctor --fix "),
     ("lastgood run de", "lastgood run demo-tool "),
     ("lastgood history de", "lastgood history demo-tool "),
+    ("lastgood why ta", "lastgood why tabled-tool "),
+    ("lastgood warm ta", "lastgood warm tabled-tool "),
+    ("lastgood history ta", "lastgood history ta\a"),
+    ("lastgood rollback ta", "lastgood rollback ta\a"),
+    ("lastgood hold ta", "lastgood hold ta\a"),
+    ("lastgood unhold ta", "lastgood unhold ta\a"),
+    ("lastgood status ta", "lastgood status ta\a"),
+    ("lastgood status de", "lastgood status demo-tool "),
     ("lastgood run --mode prefer-c", "lastgood run --mode prefer-cache "),
     ("lastgood run --mode=prefer-c", "lastgood run --mode=prefer-cache "),
     ("lastgood run --mode prefer-cache ta", "lastgood run --mode prefer-cache tabled-tool "),
@@ -124,3 +133,25 @@ def test_names_of_tools(alone: Sandbox) -> None:
     assert (result.status, result.out, result.err) == (0, "broken\nmypy\nruff\nshellcheck\n", "")
     (alone.work / "pyproject.toml").write_text("[tool.lastgood.tools]\nmypy = 3\n")
     assert alone.lastgood("completion", "--tools").out == "broken\nruff\nshellcheck\n"
+
+
+def test_names_of_what_is_kept(demo: Index, sandbox: Sandbox) -> None:
+    """Verbs that need something kept are offered that: not the table, not a tool of which no release was ever good."""
+    demo.publish(demo_tool("1.0", name="broken-tool", broken="import"))
+    keep(sandbox)
+    sandbox.lastgood("warm", "broken-tool")
+    (sandbox.work / "lastgood.toml").write_text('[tools]\ntabled-tool = "*"\n')
+    assert sandbox.lastgood("completion", "--kept").out == "demo-tool\n"
+    assert sandbox.lastgood("completion", "--tools").out == "broken-tool\ndemo-tool\ntabled-tool\n"
+
+
+def test_which_verbs_are_offered_what() -> None:
+    """In each script a verb asks for the names that it can use."""
+    known = {verb.name: verb for verb in completion.verbs()}
+    offered = {name: verb.kind for name, verb in known.items() if verb.kind in (completion.TOOLS, completion.KEPT)}
+    kept = dict.fromkeys(("status", "history", "rollback", "hold", "unhold"), completion.KEPT)
+    assert offered == {**dict.fromkeys(("run", "warm", "why", "add", "remove"), completion.TOOLS), **kept}
+    for name, kind in offered.items():
+        scripts = (completion.bash([known[name]]), completion.zsh([known[name]]), completion.fish([known[name]]))
+        asked = (f"kind='{kind}'", f":_lastgood_{kind}'", f"completion --{kind} ")
+        assert [word in script for word, script in zip(asked, scripts, strict=True)] == [True] * 3, name

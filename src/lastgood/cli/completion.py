@@ -1,11 +1,11 @@
 r"""`lastgood completion`: what a shell needs to complete the words of lastgood.
 
 Generated from the tables that the commands themselves are made of: a verb or an option that exists is completed, and nothing else.
-The names of tools are asked for while the user types, by `lastgood completion --tools`, which reads the names of files.
+The names of tools are asked for while the user types: by `lastgood completion --kept` for what is kept, by `lastgood completion
+--tools` for that and the tools table.
 """
 
 import argparse
-import contextlib
 import importlib
 import os
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHELLS = ("bash", "zsh", "fish")
-TOOLS, FILES, DIRECTORIES = "tools", "files", "directories"
+TOOLS, KEPT, FILES, DIRECTORIES = "tools", "kept", "files", "directories"
 ABOUT = """\
   bash   eval "$(lastgood completion bash)"       in ~/.bashrc
   zsh    eval "$(lastgood completion zsh)"        in ~/.zshrc, after compinit
@@ -27,6 +27,8 @@ ABOUT = """\
 _KINDS = {"TOOL": TOOLS, "WORDS": TOOLS, "FILE": FILES, "DIR": DIRECTORIES}
 _LIKE_RUN = ("run", "why")
 """Verbs whose words after the tool are the tool's."""
+_OF_KEPT = ("status", "history", "rollback", "hold", "unhold")
+"""Verbs that say or change something of what is kept: what was never kept is an error to them."""
 _MOST_READ = 200
 """How many records are opened for the name of their tool; beyond that, file names tell it well enough."""
 
@@ -44,7 +46,7 @@ class Option:
 
 
 class Verb:
-    """One command: its options, and what its words are: one of TOOLS, FILES, DIRECTORIES, or the `words` themselves."""
+    """One command: its options, and what its words are: one of TOOLS, KEPT, FILES, DIRECTORIES, or the `words` themselves."""
 
     __slots__ = ("kind", "name", "options", "summary", "words")
 
@@ -60,12 +62,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of this verb."""
     parser.add_argument("shell", nargs="?", choices=SHELLS, metavar="SHELL", help="`bash`, `zsh` or `fish`")
     parser.add_argument("--tools", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--kept", action="store_true", help=argparse.SUPPRESS)
 
 
 def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     """Print the script of a shell, or the names of tools."""
-    if given.tools:
-        sys.stdout.write("".join(f"{name}\n" for name in tool_names(environ)))
+    if given.tools or given.kept:
+        names = {*recorded_names(environ, kept=given.kept), *(tabled_names(environ) if given.tools else ())}
+        sys.stdout.write("".join(f"{name}\n" for name in sorted(names) if paths.plain(name.lower())))
         return 0
     if given.shell is None:
         raise UsageError(f"missing `SHELL`: expected {settings.alternatives(SHELLS)}")
@@ -73,25 +77,32 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     return 0
 
 
-def tool_names(environ: "dict[str, str]") -> "list[str]":
-    """The tools that are kept and those of the tools table here, sorted; no record is read where there are very many."""
+def recorded_names(environ: "dict[str, str]", *, kept: bool) -> "set[str]":
+    """The tools that there are records of, with `kept` those that something is kept of; where there are very many, unread."""
     home = paths.home(environ)
-    first: dict[str, str] = {}
-    for identity in records.identities(home):
-        first.setdefault(records.slug_of(identity), identity)
-    names = {_tool(home, identity, slug) if len(first) <= _MOST_READ else slug for slug, identity in first.items()}
-    with contextlib.suppress(LastgoodError, OSError):  # a broken configuration is `run`'s to complain about
+    identities = records.identities(home)
+    if len(identities) > _MOST_READ:
+        return {records.slug_of(identity) for identity in identities}
+    return {name for identity in identities for name in _name(home, identity, kept=kept)}
+
+
+def tabled_names(environ: "dict[str, str]") -> "list[str]":
+    """The tools of the table here."""
+    try:
         cwd = os.getcwd()
-        names.update(project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd).tools)
-    return sorted(name for name in names if paths.plain(name.lower()))
+        found = project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
+    except (LastgoodError, OSError):
+        return []  # a broken configuration is `run`'s to complain about
+    return list(found.tools)
 
 
-def _tool(home: str, identity: str, otherwise: str) -> str:
+def _name(home: str, identity: str, *, kept: bool) -> "list[str]":
+    """What the tool of a record is called, where there is one; of a damaged record only the file's name is known."""
     try:
         found = records.load(home, identity)
     except (Damage, records.NewerFormat, OSError):
-        return otherwise
-    return found.tool if found is not None else otherwise
+        return [records.slug_of(identity)]
+    return [found.tool] if found is not None and (found.generations or not kept) else []
 
 
 # --- the tables -----------------------------------------------------------------------------------------------------
@@ -113,6 +124,8 @@ def _verb(name: str, summary: str) -> Verb:
         importlib.import_module(f"lastgood.cli.{name}").arguments(parser)
         for action in parser._actions:  # noqa: SLF001 (argparse has no public list)
             _take(made, action)
+    if name in _OF_KEPT:
+        made.kind = KEPT
     made.options.append(Option(("-h", "--help"), "Show this help", takes_value=False))
     return made
 
@@ -183,7 +196,7 @@ _lastgood() {{
         *) [[ " $valued " == *" $before "* ]] && {{ compopt -o default; return; }} ;;
     esac
     case "$kind" in
-        tools) [[ "$current" == -* ]] || words="$words $(lastgood completion --tools 2>/dev/null)" ;;
+        tools|kept) [[ "$current" == -* ]] || words="$words $(lastgood completion "--$kind" 2>/dev/null)" ;;
         files) [[ "$current" == -* ]] || compopt -o default ;;
         directories) [[ "$current" == -* ]] || compopt -o dirnames ;;
     esac
@@ -229,6 +242,12 @@ _lastgood_tools() {{
     _describe -t tools tool tools
 }}
 
+_lastgood_kept() {{
+    local -a tools
+    tools=(${{(f)"$(lastgood completion --kept 2>/dev/null)"}})
+    _describe -t tools tool tools
+}}
+
 _lastgood() {{
     local -a commands
     commands=(
@@ -254,7 +273,7 @@ else
     compdef _lastgood lastgood
 fi
 """
-_ZSH_KINDS = {TOOLS: "_lastgood_tools", FILES: "_files", DIRECTORIES: "_files -/"}
+_ZSH_KINDS = {TOOLS: "_lastgood_tools", KEPT: "_lastgood_kept", FILES: "_files", DIRECTORIES: "_files -/"}
 
 
 def zsh(known: "list[Verb]") -> str:
@@ -331,8 +350,8 @@ def _fish_verb(verb: Verb) -> "list[str]":
     here = f"__lastgood_verb {verb.name}" + ("; and __lastgood_before_tool" if verb.name in _LIKE_RUN else "")
     start = f"complete -c lastgood -n {_fish_quoted(here)}"
     lines = []
-    if verb.kind == TOOLS:
-        lines.append(f"{start} -f -a '(lastgood completion --tools 2>/dev/null)'")
+    if verb.kind in (TOOLS, KEPT):
+        lines.append(f"{start} -f -a '(lastgood completion --{verb.kind} 2>/dev/null)'")
     elif verb.kind == DIRECTORIES:
         lines.append(f"{start} -f -a '(__fish_complete_directories)'")
     elif verb.kind != FILES:
