@@ -244,6 +244,20 @@ def test_an_outage_runs_what_is_kept_for_another_request(demo: Index, sandbox: S
     assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
 
 
+def test_what_cannot_run_stands_in_for_nothing(demo: Index, sandbox: Sandbox) -> None:
+    """Two records have lost their interpreter: neither is what an outage of the other would run, by `status` or by `why`."""
+    keep(sandbox, "demo-tool>=1")
+    keep(sandbox)
+    for record in all_records(sandbox):
+        lose_interpreter(sandbox, record.current)
+    lose_cache(sandbox)
+    demo.stop()
+    assert forecast(sandbox) == ("missing", "nothing", "nothing")
+    why = sandbox.lastgood("why", "demo-tool").out
+    assert "  in an outage what uv's own cache still resolves to, else uvx's own error\n" in why
+    assert sandbox.lastgood("run", "demo-tool").status == 2
+
+
 def test_uv_is_asked_of_a_few_only(alone: Sandbox) -> None:
     """Of what can run uv is not asked, of the rest about a few; what was not looked for is unknown, not nothing."""
     asked = alone.root / "asked"

@@ -41,7 +41,7 @@ def near(home: str, request: "Request", *, whatever_configured: bool = False) ->
             continue
         if record is None or _asked(record.request, whatever_configured) != _asked(request.fields, whatever_configured):
             continue
-        generation = record.usable(home)
+        generation = record.runs(home)
         if generation is not None and satisfies(generation.version, request):
             found.append((record, generation))
     same = request.fields["interpreter"]
