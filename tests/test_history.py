@@ -412,16 +412,15 @@ def test_the_time_axis(alone: Sandbox) -> None:
 
 
 def rows_of_names(sandbox: Sandbox) -> list[list[tuple[float, float, str]]]:
-    """Return what stands above and below the time axis of the only tool: from and to in percent, and the name; those with room."""
+    """Return what stands above and below the time axis of the only tool: from and to in percent, and names."""
     written(sandbox)
     text = (sandbox.work / "report.html").read_text("utf-8")
     rows = re.findall(r'<div class="names" aria-hidden="true">(.*?</div>)</div>', text)
-    one = re.compile(r'<div[^>]* style="left:([0-9.]+)%;width:([0-9.]+)%"><span>([^<]*)</span></div>')
-    found = [[(float(left), float(left) + float(width), name) for left, width, name in one.findall(row)] for row in rows]
-    return [[name for name in row if name[0] < name[1]] for row in found]
+    one = re.compile(r'<div[^>]* style="left:([0-9.]+)%;width:([0-9.]+)%"><span>(.*?)</span></div>')
+    return [[(float(left), float(left) + float(width), names) for left, width, names in one.findall(row)] for row in rows]
 
 
-@pytest.mark.parametrize("ago", [(100, 60, 30, 1), (100, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1), (100,), (100, 0), (100, 99, 98, 2, 1)])
+@pytest.mark.parametrize("ago", [(100, 60, 30, 1), (100, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1), (100,), (100, 0), (100, 50, 20, 1)])
 def test_versions_can_be_read_at_their_bars(alone: Sandbox, ago: tuple[int, ...]) -> None:
     """Each name has its bar's room or more, none another's, above and below the axis in turn; what runs now has room always."""
     record = enter(alone, ago=100 * HOUR)
@@ -433,9 +432,9 @@ def test_versions_can_be_read_at_their_bars(alone: Sandbox, ago: tuple[int, ...]
     for row in rows:
         assert all(before[1] <= after[0] + 0.01 for before, after in itertools.pairwise(row)), row
         assert all(0 <= left < right <= 100.01 for left, right, _ in row), row
-    shown = sorted((name for row in rows for *_, name in row), key=float)
+    shown = sorted((name for row in rows for *_, names in row for name in names.split("</span><span>")), key=float)
     assert shown == [version for version in versions if version in shown]
-    ((left, right, _),) = [room for row in rows for room in row if room[2] == versions[-1]]
+    ((left, right, _),) = [room for row in rows for room in row if room[2].split("</span>")[0] == versions[-1]]
     assert right == pytest.approx(100, abs=0.1)
     assert right - left >= 20
     if len(ago) < 5:

@@ -35,8 +35,9 @@ svg { width: 100%; height: 40px; display: block; }
 .names { position: relative; height: 1.3rem; font-size: .8rem; line-height: 1.3rem; font-variant-numeric: tabular-nums; }
 .names > div { position: absolute; height: 100%; overflow: hidden; display: flex; flex-wrap: wrap; align-content: flex-start; }
 .names > div::before { content: ""; width: 1px; height: 100%; } /* a name without room goes below it, out of sight */
-.names > .end { justify-content: flex-end; } .names span { white-space: nowrap; padding-right: .6em; }
-.names > .end span { padding: 0 0 0 .6em; }
+.names span { white-space: nowrap; padding-right: .6em; }
+.names > .end { flex-direction: row-reverse; } .names > .end span { padding: 0 0 0 .6em; }
+.names > .end span + span { padding: 0; margin-right: auto; }
 ol { list-style: none; margin: .5rem 0 0; padding: 0; font-size: .92rem; }
 ol > li { display: grid; grid-template-columns: 9.5rem 1fr; gap: .75rem; padding: .15rem 0; border-top: 1px solid var(--line); }
 ol > li > * { min-width: 0; overflow-wrap: anywhere; }
@@ -159,25 +160,32 @@ def _names(names: "list[str]", starts: "list[float]") -> "tuple[str, str]":
     What does not fit is not shown, which the width of the window decides. The list below the axis has them all.
     """
     rows: tuple[list[str], list[str]] = ([], [])
-    for index, (left, right, side) in enumerate(_rooms(starts)):
-        where = f"left:{left / _WIDTH:.2%};width:{max(right - left, 0.0) / _WIDTH:.2%}"
-        rows[index % 2].append(f'<div{side} style="{where}"><span>{names[index]}</span></div>')
+    for left, right, bars in _rooms(starts):
+        side = ' class="end"' if bars[0] == len(starts) - 1 and _is_slim(starts) else ""
+        where = f"left:{left / _WIDTH:.2%};width:{(right - left) / _WIDTH:.2%}"
+        spans = "".join(f"<span>{names[bar]}</span>" for bar in bars)
+        rows[bars[0] % 2].append(f'<div{side} style="{where}">{spans}</div>')
     above, below = (f'<div class="names" aria-hidden="true">{"".join(row)}</div>' if row else "" for row in rows)
     return above, below
 
 
-def _rooms(starts: "list[float]") -> "list[tuple[float, float, str]]":
-    """Where the name of each bar may stand: from, to, and at which side."""
+def _rooms(starts: "list[float]") -> "list[tuple[float, float, list[int]]]":
+    """Where names may stand, and of which bars: from each bar to the next but one, which is the next of its row."""
     ends = [*starts[2:], _WIDTH, _WIDTH]
-    rooms = [(left, right, "") for left, right in zip(starts, ends, strict=False)]
-    if starts and _WIDTH - starts[-1] < _SLIM:
-        least = max((start for start in starts if _WIDTH - start >= _SLIM), default=0.0)
-        in_its_row = range(len(starts) - 3, -1, -2)
-        for index in in_its_row:
-            left, right, side = rooms[index]
-            rooms[index] = (left, min(right, max(least, left)), side)
-        rooms[-1] = (least, _WIDTH, ' class="end"')
-    return rooms
+    rooms = [(left, right, [bar]) for bar, (left, right) in enumerate(zip(starts, ends, strict=False))]
+    if not _is_slim(starts):
+        return rooms
+    last, before = len(starts) - 1, len(starts) - 3
+    if before >= 0 and _WIDTH - starts[before] >= _SLIM:  # room for the last at the right, and perhaps for the other at the left
+        return [*rooms[:before], rooms[before + 1], (starts[before], _WIDTH, [last, before])]
+    least = max((start for start in starts if _WIDTH - start >= _SLIM), default=0.0)
+    in_its_row = range(before, -1, -2)
+    cut = [(left, min(right, least) if bar[0] in in_its_row else right, bar) for left, right, bar in rooms[:last]]
+    return [*(room for room in cut if room[0] < room[1]), (least, _WIDTH, [last])]
+
+
+def _is_slim(starts: "list[float]") -> bool:
+    return bool(starts) and _WIDTH - starts[-1] < _SLIM
 
 
 def outages(events: "list[dict[str, Any]]", now: float) -> "list[tuple[float, float]]":
