@@ -7,6 +7,7 @@ the first run shows uv's own progress, as uvx does.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -14,12 +15,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lastgood import behind, locks
+from lastgood import behind, locks, refresh, stale
 from lastgood import record as records
+from lastgood import scene as scenes
 from tests.support.kept import expect_version, grow_old, keep, only_record, open_hosts, own_lines
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
@@ -332,6 +334,68 @@ def test_a_long_fetch_is_nobodys_outage(demo: Index, sandbox: Sandbox) -> None:
     gate.touch()
     sandbox.wait_quiet()
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
+def test_who_waits_for_another_obeys_fallback_on(demo: Index, sandbox: Sandbox) -> None:
+    """Where nothing may stand in for an index that does not answer, a second process waits for the first as long as that waits."""
+    sandbox.env |= {"LASTGOOD_FALLBACK_ON": "server-error", "LASTGOOD_PATIENCE": "1.5"}
+    words = [lastgood_script(), "run", "demo-tool", "--version"]
+    keep(sandbox)
+    lenient = {"LASTGOOD_FALLBACK_ON": "unreachable"}
+    assert sandbox.lastgood(*words[1:], env=lenient).status == 0
+    grow_old(sandbox, HOUR)
+    demo.fault("hang-before-headers", on="page")
+    demo.clear_requests()
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    first = sandbox.popen(words, **pipes)
+    demo.wait_for_requests(1, "page")
+    second = sandbox.popen(words, **pipes)
+    third = sandbox.lastgood(*words[1:], env=lenient)  # began later, waits as long, and gives up
+    assert (third.out, len(own_lines(third))) == ("demo-tool 1.0\n", 1)
+    assert (first.poll(), second.poll()) == (None, None)
+    demo.heal()
+    assert [one.communicate()[0] for one in (first, second)] == [b"demo-tool 1.0\n"] * 2
+    sandbox.wait_quiet()
+
+
+def test_a_note_of_an_answer_ends_with_its_holder(sandbox: Sandbox) -> None:
+    """Who takes the lock next has not been answered yet, whichever way it takes it."""
+    path = str(sandbox.root / "lock")
+    for take in (lambda: locks.hold(path, 1.0), lambda: locks.claim(path)):
+        with locks.claim(path):
+            locks.note_answer(path, behind.FETCHING)
+            at, kind = locks.answer(path)
+            assert (at > 0, kind) == (True, behind.FETCHING)
+        with take():
+            assert locks.answer(path) == (0.0, "")
+
+
+def test_a_rollback_is_not_the_end_of_a_refresh(demo: Index, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for another's refresh and finds the record changed meanwhile looks at everything anew."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    grow_old(sandbox, HOUR)
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+    sandbox.wait_quiet()
+    grow_old(sandbox, HOUR)
+    monkeypatch.chdir(sandbox.work)
+    scene = scenes.look(["demo-tool"], dict(sandbox.env))
+    card = scene.card = scenes.find_card(scene)
+    assert card is not None
+    with locks.claim(records.lock_of(str(sandbox.home), card.record)):
+        assert sandbox.lastgood("rollback", "demo-tool").status == 0
+        assert stale.run(scene, card, stale.lean_job(scene, card), wait=True) == stale.STORY
+
+
+def test_fractions_of_patience_are_rounded_up_for_uv(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv's timeouts are whole seconds: what answers within the patience of 1.5 s of a hook is no outage."""
+    monkeypatch.chdir(sandbox.work)
+    job = refresh.Job(scenes.look(["demo-tool"], dict(sandbox.env)))
+    for patience, seconds in ((0.2, "1"), (1.0, "1"), (1.5, "2"), (3.0, "3"), (math.inf, "3600")):
+        job.patience = patience
+        given = refresh._timeouts(job)  # noqa: SLF001 (what uv gets is seen nowhere else)
+        assert given is not None
+        assert (given["UV_HTTP_TIMEOUT"], given["UV_HTTP_CONNECT_TIMEOUT"]) == (seconds, seconds)
 
 
 @pytest.mark.parametrize("verb", ["rollback", "hold"])

@@ -231,6 +231,14 @@ def test_a_tool_that_is_called_like_a_file(demo: Index, sandbox: Sandbox) -> Non
         assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
 
 
+def test_a_file_that_is_meant_to_be_run(sandbox: Sandbox) -> None:
+    """A wheel, or a path as no hook runner writes one, goes to uvx as everywhere."""
+    path = demo_tool("1.0").write(sandbox.work)
+    for name in (path.name, f"./{path.name}", str(path)):
+        result = sandbox.lastgood("run", name, "--version", env={"PRE_COMMIT": "1"})
+        assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+
+
 # --- many processes -------------------------------------------------------------------------------------------------
 
 

@@ -263,7 +263,7 @@ def test_notest_warms_what_an_ordinary_environment_runs_through_lastgood(
     write(sandbox, ORDINARY.replace("{lastgood}", lastgood))
     result = tox(sandbox, "run", "-e", "lint", "--notest", env={"TOX_DISABLED_EXTERNAL_PLUGINS": disabled})
     assert (result.status, sandbox.starts(), len(all_records(sandbox))) == (0, 0, 4), result
-    kept = "kept `demo-tool --with=demo-dep` 1.0, `third` 1.5, `other` 1.5, `other` 1.5"
+    kept = "kept `demo-tool --with=demo-dep` 1.0, `third` 1.5, `other` 1.5, `other ==1.5` 1.5"
     assert own_lines(result)[-1] == kept, result
     assert "own" not in result.out.splitlines()
     demo.stop()

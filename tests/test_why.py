@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lastgood import identity
 from lastgood import record as records
+from lastgood import scene as scenes
 from tests.support.interpreters import another_python
 from tests.support.kept import expect_version, grow_old, keep, only_record, own_lines, trip
 from tests.support.sandbox import lastgood_script
@@ -504,3 +506,16 @@ def test_its_own_help(alone: Sandbox) -> None:
     """`why --help` is about `why`; behind a tool it is the tool's."""
     assert "Explain what `run` would do" in alone.run([lastgood_script(), "why", "--help"]).out
     assert why(alone, "demo-tool", "--help")["request"] == "demo-tool"
+
+
+def test_what_is_identified_again_is_the_same(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A story that is told twice (another process refreshed meanwhile) keeps what the tools table adds."""
+    table = 'cooldown = "7d"\n[tools]\ndemo-tool = { version = "<2", with = ["demo-dep"], python = "3" }\n'
+    (sandbox.work / "lastgood.toml").write_text(table)
+    monkeypatch.chdir(sandbox.work)
+    scene = scenes.look(["demo-tool", "word"], dict(sandbox.env))
+    once, again = identity.identify(scene), identity.identify(scene)
+    assert once.extra == ["--with=demo-dep", "--python=3", "--exclude-newer=7d"]
+    assert [getattr(again, name) for name in ("id", "source", "extra", "options", "plain")] == [
+        getattr(once, name) for name in ("id", "source", "extra", "options", "plain")
+    ]

@@ -248,7 +248,8 @@ def measure(root: str) -> None:
     """Leave the size of a generation beside it, so that nobody has to walk it again. Raises OSError."""
     total = 0
     for place, _, names in os.walk(root):
-        total += sum(os.lstat(os.path.join(place, name)).st_size for name in names)
+        # what was chosen is written again and again, while the size stays as it was measured
+        total += sum(os.lstat(os.path.join(place, name)).st_size for name in names if name != CHOICES)
     with open(f"{root}/{SIZE}", "w", encoding="ascii") as file:
         file.write(f"{total}\n")
 

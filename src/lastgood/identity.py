@@ -101,8 +101,11 @@ class Request:
 
 
 def identify(scene: "Scene") -> Request:
-    """The request of a run. Raises SettingError, and Handover (with the words to hand over) for what is plain uvx's."""
-    words, environ = scene.words, scene.environ
+    """The request of a run. Raises SettingError, and Handover (with the words to hand over) for what is plain uvx's.
+
+    The scene stays as it is: identified again, it comes to the same.
+    """
+    words, environ = scene.words.copy(), scene.environ
     tool, package = _table_names(words)
     user = surroundings.user_config(environ)
     configuration = project.load(scene.configs, user, environ, words.flags, tool, scene.cwd, package)
@@ -114,7 +117,7 @@ def identify(scene: "Scene") -> Request:
         if not made.searched and made.source == "run":
             raise request.Handover("`run` is a word that uv explains")
         _refuse_installed(made, words, environ)
-        _fingerprint(made, scene)
+        _fingerprint(made, scene, words)
     except request.Handover as refusal:
         words.plain = made.plain
         refusal.words = words
@@ -249,8 +252,9 @@ def _refuse_installed(made: Request, words: "Words", environ: "Mapping[str, str]
             raise request.Handover(f"`{made.target.name}` is installed with `uv tool install`, which uvx prefers", words)
 
 
-def _fingerprint(made: Request, scene: "Scene") -> None:
-    words, environ = scene.words, scene.environ
+def _fingerprint(made: Request, scene: "Scene", words: "Words") -> None:
+    """Name the request by what decides it; `words` are those of the scene with the table applied."""
+    environ = scene.environ
     stamps = [surroundings.stamp(path) for path in made.configuration.files]
     files = made.uv_files = surroundings.uv_files(words, environ)
     contents = [_content(path, stamps) for path in files]

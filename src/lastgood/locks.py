@@ -58,7 +58,7 @@ def claim(path: str) -> Claim:
     except OSError as error:
         raise LockTrouble(f"`{path}` cannot be locked: {error.strerror}") from error
     found = _flock(descriptor, path)
-    os.ftruncate(descriptor, 0)  # what the holder before had noted
+    forget_answer(path)
     beat(path)
     return found
 
@@ -100,6 +100,7 @@ class hold:  # noqa: N801 (used as a verb: `with hold(path, timeout)`)
     def __enter__(self) -> "Self":
         try:
             self._lock.acquire(poll_interval=0.02)
+            forget_answer(self._path)
             beat(self._path)
         except self._timeout as error:
             raise Busy(self._path) from error
@@ -138,26 +139,33 @@ def last_beat(path: str) -> float:
         return 0.0
 
 
-def note_answer(path: str) -> None:
-    """Show those who wait for the lock that its holder was answered: what takes long from here on is nobody's outage."""
+def note_answer(path: str, kind: str) -> None:
+    """Show those who wait for the lock how far its holder has come: what takes long from here on is nobody's outage."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     except OSError:
         return  # as for `beat`
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{time.time():.3f}\n")
+        file.write(f"{time.time():.3f} {kind}\n")
 
 
-def answered_at(path: str) -> float:
-    """When the holder of the lock was answered (seconds since the epoch); 0 where it was not yet.
+def forget_answer(path: str) -> None:
+    """Take away what the holder before had noted: this one has not been answered yet."""
+    try:
+        if os.stat(path).st_size:
+            os.truncate(path, 0)
+    except OSError:
+        return  # as for `beat`
 
-    A waiting `hold` takes the note away (filelock empties the file that it opens): whoever reads then waits a little longer.
-    """
+
+def answer(path: str) -> "tuple[float, str]":
+    """When the holder of the lock was answered (seconds since the epoch), and what it is at; (0, "") where it was not yet."""
     try:
         with open(path, encoding="ascii") as file:
-            return float(file.read(32) or 0.0)
+            at, _, kind = file.read(64).partition(" ")
+        return float(at or 0.0), kind.strip()
     except (OSError, ValueError):
-        return 0.0
+        return 0.0, ""
 
 
 def claim_unused(directory: str) -> Claim:

@@ -218,7 +218,7 @@ def lock_of(home: str, identity: str) -> str:
     return f"{home}/records/{identity}.lock"
 
 
-def exclusive(home: str, identity: str, seconds: float = 1.0) -> "locks.Claim":
+def exclusive(home: str, identity: str, seconds: float = 5.0) -> "locks.Claim":
     """Hold the record's file for a change: read, change, save. Raises LastgoodError where another process has it that long.
 
     Not the lease of a refresh (`lock_of`), which lasts as long as the index does not answer: a person who rolls back meanwhile

@@ -13,7 +13,7 @@ from lastgood.request import without_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from lastgood.identity import Request
@@ -145,10 +145,15 @@ class Job:
             self.early = None
 
 
-def replay(last: "dict[str, Any]") -> Outcome:
-    """The outcome of another process's refresh, as its record tells it: whoever waited for it need not ask again."""
+def replay(last: "dict[str, Any]", fallback_on: "Sequence[str]") -> Outcome:
+    """The outcome of another process's refresh, as its record tells it: whoever waited for it need not ask again.
+
+    What a failure is depends on whoever is told: one that others may not fall back on is an answer to them.
+    """
     kind, reason = str(last.get("outcome", "")), str(last.get("reason", ""))
     failure = str(last.get("class", ""))
+    if kind in (OUTAGE, ANSWER):
+        kind = OUTAGE if failure in fallback_on else ANSWER
     verdict = outage.OUTAGE if failure in outage.OUTAGES else outage.ANSWER
     finding = outage.Finding(verdict, failure, reason, outage.addresses(str(last.get("words", ""))))
     outcome = Outcome(kind, reason, finding, version=str(last.get("version", "")))
@@ -259,7 +264,7 @@ def _tell_answer(job: Job, kind: str, version: str = "") -> None:
     from lastgood import record as records
 
     job.answered = True
-    locks.note_answer(records.lock_of(job.home, job.request.id))
+    locks.note_answer(records.lock_of(job.home, job.request.id), kind)
     if job.announce is not None:
         job.announce(kind, version)
 
@@ -275,7 +280,7 @@ def _timeouts(job: Job) -> "dict[str, str] | None":
     """Timeouts that let uv name the host that does not answer within `patience`, instead of being cut off unheard."""
     if job.patience is None:
         return None
-    seconds = str(max(1, int(min(job.patience, 3600.0))))
+    seconds = str(max(1, -int(-min(job.patience, 3600.0) // 1)))  # rounded up: what answers within patience is no outage
     return {"UV_HTTP_TIMEOUT": seconds, "UV_HTTP_CONNECT_TIMEOUT": seconds, "UV_HTTP_RETRIES": "0"}
 
 
@@ -565,12 +570,12 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
 def _asked_with(job: Job) -> "tuple[list[str], str, list[str]]":
     """The words of this run up to the tool, from where, and what a hook lists beside it: what `warm --all` does again.
 
-    Without those that chose how this one run asks, or that the table adds. None where a credential stands in one: those are never
+    Without those that chose how this one run asks. None where a credential stands in one: those are never
     written down.
     """
     scene = job.scene
     given = [(f"{name}={value}" if value else name, kind) for name, value, kind in scene.words.options]
-    words = [word for word, kind in given if kind not in _OF_ONE_RUN and word not in job.request.extra]
+    words = [word for word, kind in given if kind not in _OF_ONE_RUN]
     words += [f"--cooldown={scene.words.flags['cooldown']}"] if "cooldown" in scene.words.flags else []
     words.append(scene.words.plain[scene.words.cut])
     hidden = any(without_credentials(word) != word for word in (*words, *scene.beside))

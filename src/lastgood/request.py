@@ -242,6 +242,13 @@ class Words:
         self.plain: list[str] = []
         self.cut = 0
 
+    def copy(self) -> "Words":
+        """The same words, to be changed without changing these."""
+        same = Words()
+        same.options, same.args, same.plain = [*self.options], self.args, self.plain
+        same.target, same.flags, same.mode_word, same.cut = self.target, self.flags, self.mode_word, self.cut
+        return same
+
     def value(self, name: str) -> "str | None":
         """The value of the last option called `name`, or None."""
         for canonical, value, _ in reversed(self.options):

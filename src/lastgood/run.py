@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lastgood.scene import Scene
 
 _WARMABLE = ("--from", "--with", "--python")  # the options of uvx that `lastgood warm` knows, too
+_MEANT = (("./", "../", "/", "~"), (".whl", ".tar.gz", ".zip"))  # how a file begins, or ends, that was meant to be run
 _POLL = 0.05
 _SILENT = 1.0  # seconds of waiting that need no explanation
 _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
@@ -43,7 +44,10 @@ def _refuse_file(words: "request.Words", environ: "dict[str, str]") -> None:
 
     uvx would look the file up on the index, and install and run whatever is called like it.
     """
-    if settings.is_on(environ.get("PRE_COMMIT")) and words.value("--from") is None and os.path.isfile(words.target):
+    if not settings.is_on(environ.get("PRE_COMMIT")) or words.value("--from") is not None:
+        return
+    begins, ends = _MEANT
+    if os.path.isfile(words.target) and not words.target.startswith(begins) and not words.target.endswith(ends):
         remedy = "put the tool first in the hook's `args`, or say `--from PACKAGE` before it if a tool is called like that file"
         raise UsageError(f"the hook names no tool: `{words.target}` is a file", remedy)
 
@@ -320,7 +324,7 @@ class _Run:
         if self.card is not None and (recent or mode == "strict-cache"):
             return self._launch(self.card)
         if recent and last.get("outcome") in (refresh.OUTAGE, refresh.ANSWER):
-            outcome = refresh.replay(last)
+            outcome = refresh.replay(last, self.request.fallback_on)
             return self._refreshed(self._job(), outcome, mode, offline=offline)
         return self._refresh_here(mode, offline=offline)
 
@@ -405,8 +409,7 @@ class _Run:
 
         words = self.scene.words
         given = [f"{name}={value}" for name, value, _ in words.options if name in _WARMABLE]
-        own = [word for word in given if word not in self.request.extra]
-        return shlex.join(["lastgood", "warm", *map(request.without_credentials, [*own, words.plain[words.cut].strip()])])
+        return shlex.join(["lastgood", "warm", *map(request.without_credentials, [*given, words.plain[words.cut].strip()])])
 
     def _why_not(self, mode: str) -> str:
         if mode == "strict-latest" and not self.scene.words.fresh:

@@ -20,6 +20,7 @@ STORY = "story"
 """The card cannot be used after all: everything has to be looked at."""
 ANSWERED = "answered"
 """The index answered, and not with a release."""
+_DOING = {behind.FETCHING: "fetched", behind.BUILT: "checked"}
 _GRACE = 0.25  # seconds: uv's timeouts are whole seconds, and its words about the host arrive a moment after them
 _POLL = 0.02
 
@@ -95,30 +96,35 @@ def _told(outcome: "Outcome") -> behind.Told:
 def _watch(scene: "Scene", card: "Card", started: float) -> "behind.Told | None":
     """Wait for another process's refresh of the same request: for its card, its record, or the breaker that it opens.
 
-    At most `patience`, counted from the answer where it has one: who comes while a big release is fetched need not wait at all.
+    As long as for a refresh of one's own, counted from the answer where there is one: who comes while a big release is fetched
+    need not wait at all.
     """
-    until = time.monotonic() + card.patience
+    longest = _longest(card)
+    until = time.monotonic() + longest
     lock = f"{scene.home}/records/{card.record}.lock"
-    while time.monotonic() < until and time.time() < (locks.answered_at(lock) or started) + card.patience:
+    while time.monotonic() < until and time.time() < (locks.answer(lock)[0] or started) + longest:
         down = breaker.first_open(scene.home, card.hosts.split(), time.time(), card.fallback_on.split())
         if down is not None:
             return behind.Told(refresh.OUTAGE, messages.no_answer(breaker.shown(down.host), down.reason))
         ended = not locks.is_held(lock)
         if ended or scenes.find_card(scene) is None:
-            return _others_outcome(scene, started)
+            told = _others_outcome(scene, started)
+            # or the record has changed although the refresh has not ended: somebody went back, or wants to stay
+            return told if told is not None else behind.Told(behind.DIED if ended else STORY)
         time.sleep(_POLL)
-    return behind.Told(behind.FETCHING) if locks.answered_at(lock) else None
+    at, kind = locks.answer(lock)
+    return behind.Told(kind) if at else None
 
 
 def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
-    """What another process's refresh wrote into the record."""
+    """What another process's refresh wrote into the record; None where it wrote nothing yet."""
     from lastgood import record as records
 
     assert scene.card is not None
     record, _ = records.recover(scene.home, scene.card.record, scene.card.tool)
     if record is None or float(record.last.get("at", 0.0)) < started - 1.0:
-        return behind.Told(behind.DIED)
-    outcome = refresh.replay(record.last)
+        return None
+    outcome = refresh.replay(record.last, scene.card.fallback_on.split())
     return behind.Told(refresh.NEW) if outcome.good else _told(outcome)
 
 
@@ -135,6 +141,8 @@ def _lost_patience(scene: "Scene", card: "Card") -> str:
 
 def _after(scene: "Scene", card: "Card", told: behind.Told) -> str:
     """Run what is best after a refresh that told its outcome."""
+    if told.kind == STORY:
+        return STORY
     if told.kind == refresh.ANSWER:
         if outage.is_refusal(told.reason):
             messages.say("hint", messages.auth(card.tool, card.version, told.host, told.reason), scene.loud)
@@ -144,17 +152,20 @@ def _after(scene: "Scene", card: "Card", told: behind.Told) -> str:
         return _start(scene, found) if found is not None else STORY
     if told.kind == refresh.REFUSED:
         notices.warn(scene, refresh.refused_line(card.tool, told.version, told.reason, card.version))
-    elif told.kind == refresh.OUTAGE:
-        notices.say_stands_in(scene, card, told.reason)
-    elif told.kind == behind.BUILT:
-        notices.say_stands_in(scene, card, f"{told.version or 'a new release'} is still being checked in the background")
-    elif told.kind == behind.FETCHING:
-        notices.say_stands_in(scene, card, "a new release is still being fetched in the background")
-    elif told.kind == refresh.LOCAL:
-        notices.say_stands_in(scene, card, f"the index could not be asked ({told.reason})")
-    elif told.kind == behind.DIED:
-        notices.say_stands_in(scene, card, "the refresh ended without a word")
+    elif told.kind != refresh.UNCHANGED:
+        notices.say_stands_in(scene, card, _clause(told))
     return _start(scene, card)
+
+
+def _clause(told: behind.Told) -> str:
+    """Why the last good runs, as people are told it."""
+    if told.kind == refresh.OUTAGE:
+        return told.reason
+    if told.kind == refresh.LOCAL:
+        return f"the index could not be asked ({told.reason})"
+    if told.kind == behind.DIED:
+        return "the refresh ended without a word"
+    return f"{told.version or 'a new release'} is still being {_DOING[told.kind]} in the background"
 
 
 def _start(scene: "Scene", card: "Card") -> str:

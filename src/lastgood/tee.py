@@ -10,7 +10,8 @@ from lastgood import messages
 _STARTS = ("error", "×")
 _WARNINGS = ("warning",)
 _MORE = ("cause:", "Caused by:")  # how the lines of a warning go on
-_FETCHING = (b"Downloading", b"Building")  # said when the index has answered, of what takes a while
+_FETCHING = ("Downloading ", "Building ")  # said when the index has answered, of what takes a while
+_INTERPRETERS = ("cpython-", "pypy-", "graalpy-", "pyodide-")  # these come from elsewhere, before an index is asked
 _KEPT = 262144
 
 
@@ -60,8 +61,9 @@ class Tee:
 
     @property
     def fetching(self) -> bool:
-        """Whether uv has begun to fetch or to build something: the index has answered."""
-        return any(word in self._all for word in _FETCHING)
+        """Whether uv has begun to fetch or to build a package: the index has answered."""
+        lines = [line.lstrip() for line in self.text.splitlines()]
+        return any(line.startswith(_FETCHING) and not line.partition(" ")[2].startswith(_INTERPRETERS) for line in lines)
 
     def finish(self) -> None:
         """Pass on what was undecided: nothing follows."""

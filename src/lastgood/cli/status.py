@@ -42,7 +42,7 @@ ABOUT = """\
           stale    the next run asks the index, or runs this in an outage
           held     no refresh replaces it (`lastgood unhold`)
           refused  a newer release does not start, or was rolled back from
-          missing  what was kept cannot run any more; the next run builds it again
+          missing  what was kept cannot run; the next run builds it again
 
   OUTAGE RUNS  the version, and in brackets from where, unless it is kept:
                `near` another request, `uv's cache`, or `own`, lastgood's own
