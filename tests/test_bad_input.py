@@ -285,6 +285,14 @@ def test_a_uv_that_is_none(demo: Index, sandbox: Sandbox, words: list[str]) -> N
     assert demo.requests() == []
 
 
+def test_a_uv_that_is_another_program(demo: Index, sandbox: Sandbox) -> None:
+    """What succeeds without a word whatever it is told would look like a tool that ran."""
+    before = files_of(sandbox)
+    said = "`LASTGOOD_UV` is `/bin/true`, which is no uv; set it to the path of uv, or unset it"
+    assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_UV": "/bin/true"}), said)
+    assert demo.requests() == []
+
+
 @pytest.mark.parametrize("below", [False, True])
 def test_a_home_that_is_a_file(demo: Index, sandbox: Sandbox, below: bool) -> None:  # noqa: FBT001  # a column of the table
     """Or that would lie below one."""

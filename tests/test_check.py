@@ -131,7 +131,8 @@ def test_a_release_of_a_dependency_that_breaks_the_import(index: Index, sandbox:
     result = demo_run(sandbox)
     (line,) = own_lines(result)
     expect_version(result, "1.0", line)
-    assert line.startswith("warning: `demo-tool` 1.0 was built but does not start (ImportError: cannot import name 'answer'")
+    named = "with demo-dep 1.0 → 1.1: ImportError: cannot import name 'answer' from 'demo_dep' (lib/"
+    assert line.startswith(f"warning: `demo-tool` 1.0 was built but does not start ({named}")
     grow_old(sandbox, HOUR)
     expect_version(demo_run(sandbox), "1.0")
     index.publish(demo_dep("1.2"))
@@ -150,6 +151,8 @@ def test_the_first_release_is_broken(index: Index, sandbox: Sandbox) -> None:
     line = f"warning: `demo-tool` 1.0 was built but does not start ({BROKEN}); nothing older is kept, running it as `uvx` would"
     assert (result.status, result.out, own_lines(result)) == (plain.status, "", [line])
     assert BROKEN in result.err
+    again = demo_run(sandbox)
+    assert (again.status, own_lines(again)) == (plain.status, [line])  # nothing else tells why it is not kept
     assert [record.generations for record in all_records(sandbox)] == [[]]
     index.publish(demo_tool("1.1"))
     expect_version(demo_run(sandbox), "1.1")

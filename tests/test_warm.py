@@ -288,7 +288,10 @@ def test_a_release_that_does_not_start(two: Index, sandbox: Sandbox, *, kept: bo
     result = sandbox.lastgood("warm", *(TWO if several else TWO[:1]))
     level, after = ("warning", "`demo-tool` 1.0 stays") if kept else ("error", "no good `demo-tool` is kept")
     assert result.status == (0 if kept else 1), result
-    assert own_lines(result)[-1] == f"{level}: `demo-tool` was not refreshed (2.0 does not start: {IMPORT_ERROR}); {after}"
+    said = f"{level}: `demo-tool` was not refreshed (2.0 does not start: {IMPORT_ERROR}); {after}"
+    assert own_lines(result)[-1] == said
+    again = sandbox.lastgood("warm", *(TWO if several else TWO[:1]))  # it has not become any better
+    assert (again.status, own_lines(again)[-1]) == (result.status, said)
     assert sandbox.starts() == kept
 
 

@@ -306,23 +306,24 @@ def check(
 ) -> None:
     """Raise Refused unless what is at `root` starts: its entry point imports, and the user's own `extra` command succeeds."""
     if found.entry:
-        _expect_success([root + "/bin/python", "-I", "-c", _CHECK, found.entry], environ, beat)
+        _expect_success(root, [root + "/bin/python", "-I", "-c", _CHECK, found.entry], environ, beat)
     elif found.launch == "python":
-        _expect_success([root + "/bin/python", "-I", "-c", ""], environ, beat)
+        _expect_success(root, [root + "/bin/python", "-I", "-c", ""], environ, beat)
     if extra:
         variables = {**environ, "PATH": f"{root}/bin:{environ.get('PATH', '')}"}
         program = f"{root}/bin/{extra[0]}"
         try:
-            _expect_success([program if os.access(program, os.X_OK) else extra[0], *extra[1:]], variables, beat)
+            _expect_success(root, [program if os.access(program, os.X_OK) else extra[0], *extra[1:]], variables, beat)
         except Refused as error:
             raise Refused(f"its `check` failed: {error}", own=True) from error
 
 
-def _expect_success(argv: "list[str]", environ: "Mapping[str, str]", beat: "Callable[[], None] | None") -> None:
+def _expect_success(root: str, argv: "list[str]", environ: "Mapping[str, str]", beat: "Callable[[], None] | None") -> None:
+    """Raise Refused with the program's last words, in which files are named as in the environment: `root` is a passing place."""
     status, said = run_quietly(argv, environ, _CHECK_SECONDS, beat)
     if status == 0:
         return
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.replace(root + "/", "").splitlines() if line.strip()]
     reason = lines[-1][:300] if lines else f"exit status {status}"
     raise Refused(f"no end within {_CHECK_SECONDS:g}s" if status is None else reason)
 

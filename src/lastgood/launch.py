@@ -102,7 +102,7 @@ def intact(home: str, card: "Card") -> None:
 
 def _stands(place: str, card: "Card") -> None:
     if card.launch == "python":
-        _same_interpreter(place + "/bin/python", card)
+        _same_interpreter(place, card)
     if card.launch != "search":
         _same_file(f"{place}/{card.file}", card)
 
@@ -135,7 +135,12 @@ def guard(place: str) -> None:
     os.close(descriptor)
 
 
-def _same_interpreter(path: str, card: "Card") -> None:
+def _same_interpreter(place: str, card: "Card") -> None:
+    path = place + "/bin/python"
+    try:
+        os.stat(place + "/pyvenv.cfg")  # without it Python starts, and looks for the tool's modules elsewhere
+    except OSError as error:
+        raise LaunchFailed("the kept environment has lost its `pyvenv.cfg`") from error
     try:
         found = os.stat(path)
     except OSError as error:

@@ -398,7 +398,7 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
     try:
         check(job, staged[0], kept)
     except generations.Refused as error:
-        outcome = Outcome(REFUSED, str(error), version=version)
+        outcome = Outcome(REFUSED, _broken_by(job, kept) + str(error), version=version)
         outcome.check = "\t".join(job.request.check) if error.own else ""
         job.tell(outcome)
         write_record(job, outcome, kept)
@@ -407,6 +407,17 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
     outcome = Outcome(NEW, version=version)
     write_record(job, outcome, kept)
     return outcome
+
+
+def _broken_by(job: Job, kept: "Generation") -> str:
+    """What else is new in an environment that does not start, where the tool itself is the same."""
+    from lastgood import differences
+
+    current = job.record.generation() if job.record is not None else None
+    if current is None or current.version != kept.version:
+        return ""
+    moved = differences.moved(current.dists, kept.dists)
+    return f"with {', '.join(moved)}: " if moved else ""
 
 
 def _why_refused(job: Job, environment: generations.Environment, version: str) -> str:
@@ -593,6 +604,11 @@ def _notice(job: Job, record: "Record", outcome: Outcome, kept: "Generation | No
 def refused_line(tool: str, version: str, reason: str, current: str) -> str:
     """The words for a refused release."""
     return f"`{tool}` {version} was built but does not start ({reason}); keeping {current}"
+
+
+def local_clause(version: str, reason: str) -> str:
+    """Why the last good runs where neither the index nor a release is to blame: `version` is what was built, "" for nothing."""
+    return f"{version} cannot be kept ({reason})" if version else f"the index could not be asked ({reason})"
 
 
 def write_card(job: Job) -> "cards.Card | None":

@@ -338,6 +338,8 @@ class _Run:
             return self._refused(outcome, mode)  # an earlier refresh found out
         if outcome.good:
             self._make_card()
+            if self.card is None and outcome.reason:
+                return self._refused(outcome, mode)
             return self._launch(self.card) if self.card is not None else self._plain()
         if outcome.kind == refresh.REFUSED:
             return self._refused(outcome, mode)
@@ -366,7 +368,7 @@ class _Run:
             near = ladder.near_card(job, whatever_configured=True)  # what the file said before it broke is not known any more
             self.card = near[0] if near is not None else None
         if self.card is not None and mode.startswith("prefer"):
-            notices.say_stands_in(self.scene, self.card, f"the index could not be asked ({outcome.reason})")
+            notices.say_stands_in(self.scene, self.card, refresh.local_clause(outcome.version, outcome.reason))
             return self._launch(self.card)
         if outcome.version:
             self._warn(f"`{self.request.tool}` {outcome.version} cannot be kept ({outcome.reason}); running it through `uvx`")

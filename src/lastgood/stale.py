@@ -22,6 +22,7 @@ ANSWERED = "answered"
 """The index answered, and not with a release."""
 _DOING = {behind.FETCHING: "fetched", behind.BUILT: "checked"}
 _GRACE = 0.25  # seconds: uv's timeouts are whole seconds, and its words about the host arrive a moment after them
+_PATIENT = 30.0  # seconds without a byte, as uv waits; its three retries would keep uv's cache locked for two minutes
 _POLL = 0.02
 
 
@@ -70,13 +71,13 @@ def _longest(card: "Card") -> float:
 
 
 def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
-    """The refresh behind: quick at first; where the index is only slow, once more with uv's own patience."""
+    """The refresh behind: quick at first; where the index is only slow, once more with more patience."""
     job.early = lambda outcome: speaker.tell(_told(outcome))
     job.announce = lambda kind, version: speaker.announce(behind.Told(kind, version=version))
     outcome = refresh.refresh(job)
     if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
         speaker.tell(_told(outcome))
-        job.patience = None
+        job.patience = _PATIENT
         outcome = refresh.refresh(job)
     for claim in claims:
         claim.release()  # a next run, or a rollback, would wait for what follows
@@ -162,7 +163,7 @@ def _clause(told: behind.Told) -> str:
     if told.kind == refresh.OUTAGE:
         return told.reason
     if told.kind == refresh.LOCAL:
-        return f"the index could not be asked ({told.reason})"
+        return refresh.local_clause(told.version, told.reason)
     if told.kind == behind.DIED:
         return "the refresh ended without a word"
     return f"{told.version or 'a new release'} is still being {_DOING[told.kind]} in the background"

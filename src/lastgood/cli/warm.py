@@ -197,9 +197,10 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
         for use in others:
             with contextlib.chdir(use.place):
                 manage.write_card(use.words, environ, use.beside)
+    refused = outcome.kind == "refused" or (outcome.good and bool(outcome.reason))  # now, or by an earlier refresh
     return {
-        "kind": outcome.kind,
-        "reason": f"{outcome.version} does not start: {outcome.reason}" if outcome.kind == "refused" else outcome.reason,
+        "kind": "refused" if refused else outcome.kind,
+        "reason": f"{outcome.version} does not start: {outcome.reason}" if refused else outcome.reason,
         "version": current.version if current is not None else "",
         "new": current.id if current is not None and outcome.kind == "new" else "",
         "waiting": outcome.version if record is not None and record.held and current is not None else "",
