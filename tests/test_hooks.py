@@ -254,13 +254,21 @@ def test_eight_processes_wait_once_and_say_one_thing(demo: Index, sandbox: Sandb
     assert 1 <= len(demo.requests("page")) <= 2  # the second, with uv's own patience, behind the tool that runs already
 
 
+def test_eight_processes_without_anything_kept_say_it_once(demo: Index, sandbox: Sandbox) -> None:
+    """With nothing kept in an outage all of them fail, and uv's words, the error and the hint stand there once."""
+    demo.stop()
+    said = _eight(sandbox, ["demo-tool", "--sleep-until", "never"], status=2)
+    assert [line.partition("`")[0] for line in said if line.startswith("lastgood")] == ["lastgood: error: ", "lastgood: hint: run "]
+    assert len([line for line in said if line.startswith("error: ")]) == 1, said
+
+
 def test_hooks_are_told_apart(demo: Index, sandbox: Sandbox) -> None:
-    """Two hooks of one tool say it once each; who is no hook says it every time."""
+    """Every hook says it, also one with the same words: what one said that passed is never shown. Who is no hook says it anyway."""
     keep(sandbox)
     grow_old(sandbox, HOUR)
     demo.stop()
     assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
-    assert len(own_lines(_in_hook(sandbox, "--version", "b.py"))) == 0
+    assert len(own_lines(_in_hook(sandbox, "--version", "b.py"))) == 1
     assert len(own_lines(_in_hook(sandbox, "--echo", "b.py"))) == 1
     for _ in range(2):
         assert len(own_lines(sandbox.lastgood("run", "demo-tool", "--version"))) == 1
@@ -274,9 +282,9 @@ def test_a_mark_of_long_ago_silences_nobody(demo: Index, sandbox: Sandbox) -> No
     assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
     (mark,) = (sandbox.home / "notices").glob(".told-*")
     os.utime(mark, (mark.stat().st_mtime - HOUR,) * 2)
-    assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
     assert len(own_lines(_in_hook(sandbox, "--echo", "a.py"))) == 1
     assert not mark.exists()
+    assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
 
 
 def test_the_uv_of_the_user_comes_before_that_of_the_hook(demo: Index, sandbox: Sandbox) -> None:
@@ -296,7 +304,7 @@ def _in_hook(sandbox: Sandbox, *words: str) -> Any:  # a Result
     return sandbox.lastgood("run", "demo-tool", *words, env={"PRE_COMMIT": "1"})
 
 
-def _eight(sandbox: Sandbox, words: Sequence[str]) -> list[str]:
+def _eight(sandbox: Sandbox, words: Sequence[str], status: int = 0) -> list[str]:
     """Start eight processes as a hook runner does, into one pipe; the lines that they all said, sorted."""
     for number in range(8):
         (sandbox.work / f"{number}.py").touch()
@@ -314,7 +322,7 @@ def _eight(sandbox: Sandbox, words: Sequence[str]) -> list[str]:
     os.close(writes)
     with open(reads, encoding="utf-8") as pipe:
         said = pipe.read()
-    assert [process.wait(30) for process in running] == [0] * 8, said
+    assert [process.wait(30) for process in running] == [status] * 8, said
     return sorted(said.splitlines())
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines
+from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines, trip
 from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
 from tests.support.sandbox import Result, lastgood_script
 from tests.support.wheels import demo_dep, demo_tool
@@ -274,6 +274,18 @@ def test_the_summary_and_the_status(two: Index, sandbox: Sandbox) -> None:
     words, warning, rest = rest.partition("lastgood: warning: `failing-tool` was not refreshed (HTTP 503")
     assert ("503 Service Unavailable" in words, warning != "") == (True, True), result
     assert rest.endswith("); `failing-tool` 1.0 stays\n")
+
+
+def test_a_host_that_is_known_to_be_down_is_asked_briefly(demo: Index, sandbox: Sandbox) -> None:
+    """Whoever warms asks anew, but waits no longer than a run would, however silent the index is."""
+    sandbox.env["LASTGOOD_PATIENCE"] = "1"
+    keep(sandbox)
+    demo.fault("hang-before-headers")
+    trip(sandbox, demo.host)
+    demo.clear_requests()
+    result = sandbox.lastgood("warm", "demo-tool")
+    assert own_lines(result) == ["warning: `demo-tool` was not refreshed (timed out); `demo-tool` 1.0 stays"]
+    assert (result.status, len(demo.requests("page"))) == (0, 1)
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -167,8 +167,21 @@ def warm(
     with leased(scene.home, made.id):
         job = refresh.Job(scene, made)
         job.shown, job.heard, job.offline = shown, True, scenes.is_offline(scene)
+        job.look_up()
+        job.patience = _patience_of_warm(job, made)
         outcome = refresh.refresh(job)
         return made.tool, outcome, job.record
+
+
+def _patience_of_warm(job: "refresh.Job", made: "Request") -> "float | None":
+    """How long to wait for an index: a host that is known to be down is asked once more, but briefly; else as uv does.
+
+    Where something is kept nobody needs uv's three retries, which take two minutes of a silent index.
+    """
+    hosts = [*(job.record.hosts if job.record is not None else []), *made.hosts, made.id]
+    if breaker.first_open(job.home, hosts, time.time(), made.fallback_on) is not None:
+        return made.patience
+    return refresh.PATIENT if job.record is not None and job.record.usable(job.home) else None
 
 
 def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = ()) -> None:

@@ -16,31 +16,72 @@ if TYPE_CHECKING:
 
 
 _TOLD = ".told-"
+_HIGH = 64  # as for the lock of a generation: above the descriptors that scripts hand over by number
+_first: "list[bool]" = []
+"""Whether this process speaks for its hook, once that is decided."""
 _LONGEST_HOOK = 600.0  # seconds after which the number of a process may mean another one
 
 
 def warn(scene: "Scene", line: str) -> None:
-    """Say a warning; under a hook runner only where no other process of the same hook has said one.
-
-    A runner starts many processes of one hook within milliseconds, and shows what all of them said as one text.
-    """
-    if not settings.is_on(scene.environ.get("PRE_COMMIT")) or _speaks(scene):
+    """Say a warning; under a hook runner only where no other process of the same hook has said one."""
+    if speaks(scene):
         messages.say("warning", line, scene.loud)
 
 
-def _speaks(scene: "Scene") -> bool:
-    """Whether this process is the one of its hook that speaks: the first that leaves a mark, or one that can leave none."""
-    path = f"{scene.home}/notices/{_TOLD}{os.getppid()}-{zlib.crc32(_hook(scene).encode('utf-8', 'surrogateescape')):08x}"
+def speaks(scene: "Scene") -> bool:
+    """Whether this process is to say anything: under a hook runner one of those of a hook, else every one.
+
+    A runner starts many processes of one hook within milliseconds, and shows what all of them said as one text.
+    """
+    if not settings.is_on(scene.environ.get("PRE_COMMIT")):
+        return True
+    if not _first:
+        mark = f"{_TOLD}{os.getppid()}-{zlib.crc32(_hook(scene).encode('utf-8', 'surrogateescape')):08x}"
+        _first.append(_is_first(f"{scene.home}/notices/{mark}"))
+        if _first[0]:
+            _forget_old_marks(scene.home + "/notices")
+    return _first[0]
+
+
+def _is_first(path: str) -> bool:
+    """Whether no process of the same hook is at it, or this one cannot tell. All of them hold the mark until their tools end.
+
+    The next hook of the same words speaks again: the runner hides what a hook said that passed.
+    """
+    import fcntl
+
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        return _is_mine(path)
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        mark = fcntl.fcntl(opened, fcntl.F_DUPFD, _HIGH)  # the tool inherits it
+        os.close(opened)
     except OSError:
         return True
-    os.write(descriptor, str(os.getpid()).encode())
-    os.close(descriptor)
-    _forget_old_marks(scene.home + "/notices")
-    return True
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        first = not _has_just_spoken(mark)
+    except BlockingIOError:
+        first = False
+    except OSError:  # a file system without locks
+        first = not _has_just_spoken(mark)
+    if first:
+        os.pwrite(mark, b"%-16d" % os.getpid(), 0)
+    try:
+        fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return first  # another one decides at this very moment, and sees who has just spoken
+    return first
+
+
+def _has_just_spoken(mark: int) -> bool:
+    """Whether the process that wrote its number into the mark lives, and did it just now: a later one may have the same number."""
+    speaker = os.pread(mark, 16, 0).strip()
+    if not speaker.isdigit():
+        return False
+    try:
+        os.kill(int(speaker), 0)
+    except OSError:
+        return False
+    return time.time() - os.fstat(mark).st_mtime < 1.0
 
 
 def _hook(scene: "Scene") -> str:
@@ -50,14 +91,6 @@ def _hook(scene: "Scene") -> str:
     while end < len(words) and not os.path.lexists(words[end]):
         end += 1
     return "\0".join(words[:end])
-
-
-def _is_mine(path: str) -> bool:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read(32) == str(os.getpid()) or time.time() - os.stat(path).st_mtime > _LONGEST_HOOK
-    except OSError:
-        return True
 
 
 def _forget_old_marks(place: str) -> None:

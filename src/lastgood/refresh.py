@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NEW, UNCHANGED, REFUSED = "new", "unchanged", "refused"
 OUTAGE, ANSWER, LOCAL = "outage", "answer", "local"
 KINDS = (NEW, UNCHANGED, REFUSED, OUTAGE, ANSWER, LOCAL)
+PATIENT = 30.0
+"""Seconds without a byte, as uv waits; its three retries would keep uv's cache locked for two minutes."""
 _BY_SIGNAL = 128
 _OF_ONE_RUN = ("fresh", "stale", "offline", "online", "output")  # classes of uvx's options
 _ANEW = ("--reinstall", "--reinstall-package")  # what is kept may be damaged where no run looks: clone and check it once more

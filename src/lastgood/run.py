@@ -394,6 +394,8 @@ class _Run:
         reason = outcome.clause
         if mode.startswith("prefer"):
             self._climb(job, reason)
+        if not notices.speaks(self.scene):
+            return outcome.status
         messages.write_all(2, outcome.words)
         if self.card is not None:
             hint = f"`{self.card.tool}` {self.card.version} is kept, but {self._why_not(mode)}"

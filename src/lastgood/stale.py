@@ -22,7 +22,6 @@ ANSWERED = "answered"
 """The index answered, and not with a release."""
 _DOING = {behind.FETCHING: "fetched", behind.BUILT: "checked"}
 _GRACE = 0.25  # seconds: uv's timeouts are whole seconds, and its words about the host arrive a moment after them
-_PATIENT = 30.0  # seconds without a byte, as uv waits; its three retries would keep uv's cache locked for two minutes
 _POLL = 0.02
 
 
@@ -77,7 +76,7 @@ def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
     outcome = refresh.refresh(job)
     if outcome.kind == refresh.OUTAGE and outcome.reason == "timed out":
         speaker.tell(_told(outcome))
-        job.patience = _PATIENT
+        job.patience = refresh.PATIENT
         outcome = refresh.refresh(job)
     for claim in claims:
         claim.release()  # a next run, or a rollback, would wait for what follows
