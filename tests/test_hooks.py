@@ -280,10 +280,12 @@ def test_a_mark_of_long_ago_silences_nobody(demo: Index, sandbox: Sandbox) -> No
     grow_old(sandbox, HOUR)
     demo.stop()
     assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
-    (mark,) = (sandbox.home / "notices").glob(".told-*")
-    os.utime(mark, (mark.stat().st_mtime - HOUR,) * 2)
+    marks = list((sandbox.home / "notices").glob(".told-*"))
+    assert marks
+    for mark in marks:
+        os.utime(mark, (mark.stat().st_mtime - HOUR,) * 2)
     assert len(own_lines(_in_hook(sandbox, "--echo", "a.py"))) == 1
-    assert not mark.exists()
+    assert not any(mark.exists() for mark in marks)
     assert len(own_lines(_in_hook(sandbox, "--version", "a.py"))) == 1
 
 

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 _TOLD = ".told-"
+_SAID = ".said"
 _HIGH = 64  # as for the lock of a generation: above the descriptors that scripts hand over by number
-_first: "list[bool]" = []
+_TRIES = 100
+_QUICK = 0.03  # seconds
+_joined: "list[int]" = []
+"""The descriptor that holds the mark of this process's hook."""
+_spoke: "list[bool]" = []
 """Whether this process speaks for its hook, once that is decided."""
 _LONGEST_HOOK = 600.0  # seconds after which the number of a process may mean another one
 
@@ -35,53 +40,74 @@ def speaks(scene: "Scene") -> bool:
     """
     if not settings.is_on(scene.environ.get("PRE_COMMIT")):
         return True
-    if not _first:
-        mark = f"{_TOLD}{os.getppid()}-{zlib.crc32(_hook(scene).encode('utf-8', 'surrogateescape')):08x}"
-        _first.append(_is_first(f"{scene.home}/notices/{mark}"))
-        if _first[0]:
+    if not _spoke:
+        join(scene)
+        _spoke.append(_is_first_to_speak(_mark(scene) + _SAID))
+        if _spoke[0]:
             _forget_old_marks(scene.home + "/notices")
-    return _first[0]
+    return _spoke[0]
 
 
-def _is_first(path: str) -> bool:
-    """Whether no process of the same hook is at it, or this one cannot tell. All of them hold the mark until their tools end.
+def join(scene: "Scene") -> None:
+    """Belong to the processes of one hook from now until the tool ends: they hold its mark together.
 
-    The next hook of the same words speaks again: the runner hides what a hook said that passed.
+    Who finds that nobody holds it is the first of another hook, perhaps with the same words, and may speak again: what a hook
+    said that passed is never shown. To be called before a long wait, or the others would find the mark free.
     """
+    if _joined or not settings.is_on(scene.environ.get("PRE_COMMIT")):
+        return
     import fcntl
 
+    path = _mark(scene)
     try:
         opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         mark = fcntl.fcntl(opened, fcntl.F_DUPFD, _HIGH)  # the tool inherits it
         os.close(opened)
+        os.utime(mark)  # marks that nobody needs any more are forgotten
     except OSError:
-        return True
-    try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        first = not _has_just_spoken(mark)
-    except BlockingIOError:
-        first = False
-    except OSError:  # a file system without locks
-        first = not _has_just_spoken(mark)
-    if first:
-        os.pwrite(mark, b"%-16d" % os.getpid(), 0)
-    try:
-        fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return first  # another one decides at this very moment, and sees who has just spoken
-    return first
+        return  # there is no home yet, or it cannot be written
+    _joined.append(mark)
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _begin_anew(path + _SAID)
+            fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # the hook has others; they share the mark, or one of them is about to
+        except OSError:
+            return  # a file system without locks: one mark for all hooks of these words
+        else:
+            return
+        try:
+            fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.001)
+        else:
+            return
 
 
-def _has_just_spoken(mark: int) -> bool:
-    """Whether the process that wrote its number into the mark lives, and did it just now: a later one may have the same number."""
-    speaker = os.pread(mark, 16, 0).strip()
-    if not speaker.isdigit():
-        return False
+def _mark(scene: "Scene") -> str:
+    words = zlib.crc32(_hook(scene).encode("utf-8", "surrogateescape"))
+    return f"{scene.home}/notices/{_TOLD}{os.getppid()}-{words:08x}"
+
+
+def _begin_anew(said: str) -> None:
+    """Forget that a hook of these words has spoken, unless that was this very moment: its tool was quick."""
     try:
-        os.kill(int(speaker), 0)
+        if time.time() - os.stat(said).st_mtime > _QUICK:
+            os.unlink(said)
+    except FileNotFoundError:
+        return
+
+
+def _is_first_to_speak(said: str) -> bool:
+    try:
+        os.close(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    except FileExistsError:
+        return time.time() - os.stat(said).st_mtime > _LONGEST_HOOK
     except OSError:
-        return False
-    return time.time() - os.fstat(mark).st_mtime < 1.0
+        return True  # it can leave no word for the others
+    return True
 
 
 def _hook(scene: "Scene") -> str:

@@ -78,6 +78,7 @@ def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str) -> int:
 
 def slowly(scene: "Scene") -> int:
     """Run what the hot path did not. Returns an exit status only where no tool was started."""
+    notices.join(scene)
     card = scene.card
     if card is not None and card.lean:
         step = policy.decide(card, scenes.mode_of(scene, card.mode), time.time(), policy.CLOSED)
@@ -102,6 +103,7 @@ class _Run:
         ended = self._identify()
         if ended is None:
             ended = self._open_home()
+        notices.join(self.scene)
         if ended is None:
             ended = self._read_record()
         return self._act() if ended is None else ended
