@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lastgood.cli import app, timeline
+from lastgood.cli import app, mk, timeline
 from tests.support import screens
 from tests.support.documents import ROOT
 from tests.support.kept import grow_old, keep
@@ -58,6 +58,14 @@ def test_the_help_that_is_shown_is_the_help(sandbox: Sandbox, name: str, words: 
 
     told = sandbox.lastgood(*words, env={"COLUMNS": str(screens.NARROW)}).out
     assert unbroken(SHOWN[name].partition("\n")[2]) == unbroken(told), WRITE
+
+
+def test_the_makefile_that_is_shown_is_the_makefile() -> None:
+    """What `lastgood mk` writes otherwise than when the screen was taken is missed; the terminal breaks its long lines."""
+    command, _, shown = SHOWN["mk"].partition("\n")
+    tools = re.findall(r" run (\S+)$", shown, re.MULTILINE)
+    assert (command, len(tools)) == ('$ cat "$(lastgood mk)"', 3)
+    assert "".join(shown.split()) == "".join(mk.text(tools).split()), WRITE
 
 
 def test_the_fields_of_status_and_doctor(demo: Index, sandbox: Sandbox) -> None:

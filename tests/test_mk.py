@@ -103,6 +103,45 @@ def test_a_target_warm_of_the_makefiles_own_wins_in_silence(project: Sandbox, ow
     assert len(all_records(project)) == 2
 
 
+@pytest.mark.parametrize(
+    "phony",
+    [
+        ".PHONY: lint warm",
+        ".PHONY: lint \\\n  warm",
+        "GOALS = lint warm\n.PHONY: $(GOALS)",
+        ".PHONY: warm\nwarm: export A = b",
+        "warm := 1\n.PHONY: warm  # warm: see the README",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_phony_warm_without_a_rule_fetches(project: Sandbox, phony: str, *, first: bool) -> None:
+    """A makefile that only lists `warm` among its phony targets has the one of lastgood, wherever the include stands."""
+    lines = f"{phony}\nlint: ; @echo lint\n"
+    (project.work / "Makefile").write_text(f"{lines}{INCLUDE}" if first else f"{INCLUDE}{lines}", "utf-8")
+    told = make(project, "--warn-undefined-variables", "warm")
+    assert (told.status, told.out, own_lines(told)[-1:]) == (0, "", ["kept `demo-tool` 1.0, `other.tool` 1.0"]), told
+    assert make(project).out == "lint\n"
+
+
+@pytest.mark.parametrize(
+    "rule", ["warm: ## fetch (mode=all)\n\t@echo mine", "lint \\\n warm:\n\t@echo mine", "warm:\ninclude more.mk"]
+)
+def test_how_a_rule_for_warm_may_be_written(project: Sandbox, rule: str) -> None:
+    """With a comment, among other targets; and a line `warm:` leaves the name to a rule that is read later."""
+    (project.work / "more.mk").write_text("warm: ; @echo mine\n", "utf-8")
+    (project.work / "Makefile").write_text(f"{INCLUDE}{rule}\n", "utf-8")
+    told = make(project, "--warn-undefined-variables", "warm")
+    assert (told.status, told.out, told.err) == (0, "mine\n", ""), told
+
+
+def test_a_rule_for_warm_that_is_read_later(project: Sandbox) -> None:
+    """A recipe in a file that is included afterwards wins, with the warning of make's that two recipes have."""
+    (project.work / "more.mk").write_text("warm: ; @echo mine\n", "utf-8")
+    (project.work / "Makefile").write_text(f"{INCLUDE}include more.mk\n", "utf-8")
+    told = make(project, "warm")
+    assert (told.status, told.out, told.err.count("warning:")) == (0, "mine\n", 2), told
+
+
 def test_warm_among_the_targets_of_the_makefile(project: Sandbox) -> None:
     """What needs `warm` gets it, once; what the makefile adds to it comes first; a phony `warm` says whose it is."""
     targets = "all: one two\none two: warm\nwarm: before\nbefore: ; @echo before\n"

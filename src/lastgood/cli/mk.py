@@ -13,21 +13,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNNAMEABLE = "$#%*?[~:;\\"  # what make reads as something else than a part of a name
-_TARGETS = """
+_TARGETS = r"""
 
 ifndef lastgood-included
 lastgood-included := yes
-# the first target of the makefile that includes this one stays what a bare `make` does
+# the first target of the makefile that includes this one stays the default
 lastgood-goal := $(.DEFAULT_GOAL)
 .PHONY: lastgood-warm lastgood-always-warm
 lastgood-warm: ; $(LASTGOOD) warm
 lastgood-always-warm:
-# `make warm`, as an implicit rule: a `warm` of the makefile's own wins without a warning. Only `warm` has the prerequisite, which
-# makes it run although there is a file of that name; the pattern is the one that meets the fewest other names.
+# whether a makefile, read to its end, has a rule for `warm` of its own
+lastgood-own-warm := $(shell awk '\
+  { line = line $$0 } \
+  sub(/\\$$/, " ", line) { next } \
+  { sub("\043.*", "", line) } \
+  line ~ /^([^\t:=][^:=]*[ \t]| +)?warm([ \t][^:=]*)?:/ && \
+    line !~ /^[^:]*:[^;]*=/ { print "yes"; exit } \
+  { line = "" }' \
+  $(filter-out $(lastword $(MAKEFILE_LIST)),$(MAKEFILE_LIST)) 2>/dev/null)
+ifeq ($(lastgood-own-warm),)
+.PHONY: warm
+warm: ; $(LASTGOOD) warm
+else
+# An implicit rule: a recipe of the makefile's own wins without a warning. Only
+# `warm` has the prerequisite, which makes it run although there is a file of
+# that name; the pattern is the one that meets the fewest other names.
 w%rm: lastgood-always-w%rm ; $(LASTGOOD) warm
+endif
 .DEFAULT_GOAL := $(lastgood-goal)
 endif
 """
+# A phony target gets no recipe from an implicit rule, and an explicit one beside the makefile's own is a warning on every make.
+# make cannot be asked which rules follow, so the text is: the makefile that includes this one stands whole in MAKEFILE_LIST.
 
 ABOUT = """\
   include $(or $(shell lastgood mk),$(error lastgood is missing, or see above))
