@@ -5,6 +5,7 @@ One module a verb; each has SUMMARY, `arguments(parser)` and `main(given, enviro
 
 import argparse
 import codecs
+import contextlib
 import importlib
 import io
 import os
@@ -17,6 +18,8 @@ from lastgood.errors import LastgoodError, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
+
+    from _typeshed import ReadableBuffer
 
 VERBS = {
     "run": "Run a tool through the last known good",
@@ -115,16 +118,31 @@ def _open_standard_streams() -> None:
     launch.open_standard_descriptors()
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 (until the end)
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        raw = io.BufferedWriter(_Output(sys.stdout.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(raw, encoding=sys.stdout.encoding, line_buffering=sys.stdout.line_buffering)
+
+
+class _Output(io.FileIO):
+    """Standard output that remembers that it takes nothing: much at once is written at once, and nothing waits to be flushed."""
+
+    fails = False
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            _Output.fails = True
+            raise
 
 
 def _output_fails() -> bool:
     """Whether standard output takes nothing. What waits is thrown away, or the interpreter would try again at its end."""
-    try:
+    with contextlib.suppress(OSError):
         sys.stdout.flush()
-    except OSError:
+    if _Output.fails:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return True
-    return False
+    return _Output.fails
 
 
 def _plain_letters(error: UnicodeError) -> "tuple[str | bytes, int]":
