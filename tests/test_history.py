@@ -524,6 +524,16 @@ def test_a_page_is_replaced_whole(alone: Sandbox) -> None:
     assert files(alone.work) == ["report.html", "yesterday.html"]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_page_keeps_its_permissions(alone: Sandbox, mode: int) -> None:
+    """Whoever may not read the page of yesterday may not read that of today."""
+    page = alone.work / "report.html"
+    page.touch()
+    page.chmod(mode)
+    assert written(alone).seen["html"] == 1
+    assert stat.S_IMODE(page.stat().st_mode) == mode
+
+
 def test_what_is_no_file_is_not_replaced(alone: Sandbox) -> None:
     """A pipe, as /dev/stdout may be, or a device like /dev/null, stays what it is: root would lose it for everybody."""
     pipe = alone.work / "pipe"

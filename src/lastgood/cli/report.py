@@ -2,6 +2,7 @@
 
 import html
 import os
+import stat
 import sys
 import time
 
@@ -76,8 +77,9 @@ def _write(path: str, text: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     else:
+        mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o666 & ~_umask()  # others may read it, as any page
         record.write(path, text, durable=False)
-        os.chmod(path, 0o666 & ~_umask())  # others may read it, as any page
+        os.chmod(path, mode)
 
 
 def _umask() -> int:
