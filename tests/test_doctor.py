@@ -127,6 +127,13 @@ def test_a_home_in_use_is_well(demo: Index, sandbox: Sandbox) -> None:
     assert sorted(path for path in sandbox.root.rglob("*") if "__pycache__" not in path.parts) == before
 
 
+def test_requests_are_counted_as_what_they_are(demo: Index, sandbox: Sandbox) -> None:
+    """A tool that is kept for two requests is one tool."""
+    demo.publish(demo_tool("1.0", name="other-tool"))
+    assert sandbox.lastgood("warm", "demo-tool", "demo-tool>=1", "other-tool").status == 0
+    assert examine(sandbox).only("records")["words"] == "3 requests of 2 tools kept"
+
+
 def test_told_on_a_terminal_and_elsewhere(demo: Index, sandbox: Sandbox) -> None:
     """On 80 columns nothing is wider; colours are the terminal's only, and NO_COLOR takes them; a pipe gets one line a finding."""
     del demo

@@ -267,7 +267,8 @@ def look_at_records(patient: Patient) -> "Iterator[Finding]":
             words = f"`{record.tool}` was last checked {messages.ago(record.asked - now)} from now: the clock was set back"
             yield Finding("records", WARNING, words, f"`lastgood warm {record.tool}`")
     if not (patient.damaged or patient.unreadable or patient.lost):
-        words = messages.count(len(patient.records), "tool") + " kept" if patient.records else "nothing is kept yet"
+        kept = messages.tools([record.tool for record in patient.records])
+        words = f"{kept} kept" if patient.records else "nothing is kept yet"
         yield Finding("records", OK, words, "" if patient.records else "`lastgood warm TOOL` keeps one")
 
 
