@@ -62,6 +62,24 @@ def test_what_was_sent_back_is_not_gone_back_to(demo: Index, sandbox: Sandbox) -
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
 
 
+IN_HOOK = {
+    "PRE_COMMIT": "1",
+    "PYTHONPATH": os.pathsep.join(
+        [os.path.dirname(os.path.dirname(records.__file__)), *(place for place in sys.path if place.endswith("site-packages"))]
+    ),
+}
+
+
+def as_hook(sandbox: Sandbox, listed: str, *words: str) -> list[str]:
+    """Make the environment of a hook that lists some requirements; the command that starts lastgood in it."""
+    hook = sandbox.root / "hook"
+    made = sandbox.run(["uv", "venv", "--quiet", "--clear", str(hook)])
+    assert made.status == 0, made
+    (hook / ".install_state_v1").write_text(f'{{"additional_dependencies": {listed}}}', "utf-8")
+    code = f"import sys; from lastgood.__main__ import main; sys.exit(main({[*words]}))"
+    return [str(hook / "bin" / "python"), "-c", code]
+
+
 @pytest.mark.parametrize("table", ["", 'demo-tool = { with = ["demo-dep"] }', 'demo-tool = { with = ["b-dep"] }'])
 def test_warm_and_a_hook_mean_the_same_record(demo: Index, sandbox: Sandbox, table: str) -> None:
     """Whatever the table adds and whatever the hook lists: what `warm` kept is what the hook's own environment asks for."""
@@ -75,17 +93,26 @@ def test_warm_and_a_hook_mean_the_same_record(demo: Index, sandbox: Sandbox, tab
     )
     assert sandbox.lastgood("warm").status == 0
     kept = {record.id for record in all_records(sandbox)}
-    hook = sandbox.root / "hook"
-    made = sandbox.run(["uv", "venv", "--quiet", str(hook)])
-    assert made.status == 0, made
-    (hook / ".install_state_v1").write_text('{"additional_dependencies": ["demo-dep", "a-dep", "demo-tool"]}', "utf-8")
-    code = "import sys; from lastgood.__main__ import main; sys.exit(main(['run', 'demo-tool', '--version']))"
-    sources = os.path.dirname(os.path.dirname(records.__file__))
-    libraries = os.pathsep.join([sources, *(place for place in sys.path if place.endswith("site-packages"))])
     demo.stop()
-    result = sandbox.run([str(hook / "bin" / "python"), "-c", code], env={"PRE_COMMIT": "1", "PYTHONPATH": libraries})
+    result = sandbox.run(as_hook(sandbox, '["demo-dep", "a-dep", "demo-tool"]', "run", "demo-tool", "--version"), env=IN_HOOK)
     assert (result.status, result.out, own_lines(result)) == (0, "demo-tool 1.0\n", []), result
     assert {record.id for record in all_records(sandbox)} == kept
+
+
+def test_what_the_warming_hook_lists_is_its_own(demo: Index, sandbox: Sandbox) -> None:
+    """`lastgood-warm` may have additional dependencies: a hook that lists none runs without them, and so is warmed."""
+    demo.publish(demo_dep("1.0"))
+    (sandbox.work / ".pre-commit-config.yaml").write_text(
+        "repos:\n- repo: x/lastgood\n  rev: v1\n  hooks:\n"
+        "  - {id: lastgood, args: [demo-tool]}\n"
+        "  - {id: lastgood-warm, additional_dependencies: [demo-dep]}\n",
+        "utf-8",
+    )
+    warmed = sandbox.run(as_hook(sandbox, '["demo-dep"]', "warm"), env=IN_HOOK)
+    assert warmed.status == 0, warmed
+    assert [record.request["options"] for record in all_records(sandbox)] == [[]]
+    checked = sandbox.run(as_hook(sandbox, '["demo-dep"]', "warm", "--check"), env=IN_HOOK)
+    assert (checked.status, checked.out.split()[:2]) == (0, ["demo-tool", "kept"]), checked
 
 
 def test_a_credential_in_a_target_is_not_told(sandbox: Sandbox) -> None:

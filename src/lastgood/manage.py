@@ -152,7 +152,7 @@ def leased(home: str, identity: str) -> "Iterator[None]":
 
 
 def warm(
-    words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = (), *, shown: bool
+    words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]", *, shown: bool
 ) -> "tuple[str, Outcome, Record | None]":
     """Refresh what `lastgood run WORDS` would use, without running it: (tool, outcome, record).
 
@@ -184,7 +184,7 @@ def _patience_of_warm(job: "refresh.Job", made: "Request") -> "float | None":
     return refresh.PATIENT if job.record is not None and job.record.usable(job.home) else None
 
 
-def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = ()) -> None:
+def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]") -> None:
     """Make the first run of these words a hot one, where their record has just been refreshed for others.
 
     Raises Handover, LastgoodError.
@@ -199,7 +199,7 @@ def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[
         refresh.write_card(job)
 
 
-def freshen(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = ()) -> "Outcome | None":
+def freshen(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]") -> "Outcome | None":
     """Refresh what `lastgood run WORDS` would use, for nobody who waits; None where there is nothing to do.
 
     What is fresh or held, forbids the network, waits for a host that is down, or is refreshed by another process stays as it is.

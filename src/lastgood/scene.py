@@ -18,7 +18,7 @@ class Scene:
     """The words of a run and what surrounds them.
 
     origin    the working directory before `--directory`; `cwd` the one after
-    beside    what the hook that this run is has besides the tool
+    beside    what the hook that this run is has besides the tool; where nobody says, what its environment says
     card      the card of these words, or None; `reason` says why the hot path did not take it
     trusted   whether `home` exists and may be used; `trouble` is the StateError where it may not
     """
@@ -39,14 +39,16 @@ class Scene:
         "words",
     )
 
-    def __init__(self, words: "Words", environ: "dict[str, str]", origin: str, beside: "Sequence[str]" = ()) -> None:
+    def __init__(self, words: "Words", environ: "dict[str, str]", origin: str, beside: "Sequence[str] | None" = None) -> None:
         self.words = words
         self.environ = environ
         self.origin = origin
         self.cwd = os.getcwd()
         self.configs = surroundings.configs(self.cwd)
         self.interpreter = surroundings.interpreter(words, environ, self.cwd)
-        self.beside = beside or (_listed_for_hook() if settings.is_on(environ.get("PRE_COMMIT")) else ())
+        if beside is None:
+            beside = _listed_for_hook() if settings.is_on(environ.get("PRE_COMMIT")) else ()
+        self.beside = beside
         self.key = request.card_key(words, environ, self.cwd, self.configs, self.interpreter, self.beside)
         self.home = paths.home(environ)
         self.card: Card | None = None
@@ -65,8 +67,10 @@ class Scene:
         return {**self.environ, "LASTGOOD_QUIET": "1"} if self.words.quiet else self.environ
 
 
-def look(argv: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]" = ()) -> Scene:
-    """Read the words and look round, for a hook that lists `beside`. Changes to the directory that the words name, as uvx would.
+def look(argv: "list[str]", environ: "dict[str, str]", beside: "Sequence[str] | None" = None) -> Scene:
+    """Read the words and look round. Changes to the directory that the words name, as uvx would.
+
+    For a hook that lists `beside`; without that, for the one that this process may be.
 
     Raises Handover, UsageError.
     """
