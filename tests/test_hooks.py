@@ -715,6 +715,17 @@ def test_what_a_hook_lists_is_part_of_what_it_asks_for(demo: Index, sandbox: San
     assert _columns(result.out)[0] == ["demo-tool", rung], result
 
 
+def test_a_cooldown_and_the_tool_of_a_hook(demo: Index, sandbox: Sandbox) -> None:
+    """A cooldown of the configuration does not count against the tool that a hook lists, as it does not when the hook runs."""
+    configure(sandbox, "- {id: lastgood, args: [demo-tool], additional_dependencies: [demo-tool]}\n")
+    (sandbox.work / "lastgood.toml").write_text('cooldown = "1d"\n', "utf-8")
+    demo.stop()
+    result = sandbox.lastgood("warm", "--check")
+    assert (result.status, _columns(result.out)) == (0, [["demo-tool", "own"]]), result
+    configure(sandbox, "- {id: lastgood, args: [--exclude-newer=2020-01-01, demo-tool], additional_dependencies: [demo-tool]}\n")
+    assert sandbox.lastgood("warm", "--check").status == 1
+
+
 def test_words_that_exclude_each_other(sandbox: Sandbox) -> None:
     """One line says which."""
     result = sandbox.lastgood("warm", "--behind", "--check")

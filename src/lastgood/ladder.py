@@ -109,16 +109,28 @@ def own_program(request: "Request") -> "tuple[str, str] | None":
         found = distribution(request.target.name)
     except PackageNotFoundError:
         return None
-    wanted = [line for line in found.requires or () if _is_of_extras(line, request.target.extras)]
-    for name, value in (*request.fields["options"], *request.fields["variables"]):
-        if name == "--with":
-            wanted.append(value)
-        elif name in ("--python", "UV_PYTHON"):
-            if not _is_this_python(value):
-                return None
-        elif name.startswith("--") and f"{name}={value}" not in request.extra:
-            return None
+    beside = wanted_beside(request)
+    pythons = [
+        value for name, value in (*request.fields["options"], *request.fields["variables"]) if name in ("--python", "UV_PYTHON")
+    ]
+    if beside is None or not all(map(_is_this_python, pythons)):
+        return None
+    wanted = [*(line for line in found.requires or () if _is_of_extras(line, request.target.extras)), *beside]
     return (program, found.version) if satisfies(found.version, request) and all(map(_is_installed, wanted)) else None
+
+
+def wanted_beside(request: "Request") -> "list[str] | None":
+    """What an environment must have beside the tool to be what is asked for; None where an option asks for more, as an index.
+
+    What the configuration adds, a cooldown, asks nothing of what somebody has installed. `--python` is for the caller.
+    """
+    found = []
+    for name, value in request.fields["options"]:
+        if name == "--with":
+            found.append(value)
+        elif name != "--python" and f"{name}={value}" not in request.extra:
+            return None
+    return found
 
 
 def _is_this_python(asked: str) -> bool:

@@ -40,7 +40,7 @@ class Rung:
         self.version = version
 
 
-def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[str]" = (), *, own: bool = True) -> Rung:
+def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[str]", *, own: bool = True) -> Rung:
     """The rung of `lastgood run WORDS` from here.
 
     `beside` are the additional dependencies of a hook; `own` says whether the run would happen in this very environment. Raises
@@ -130,7 +130,8 @@ def _cached(job: "Job") -> "str | None":
 
 def _is_beside(made: "Request", beside: "Sequence[str]") -> bool:
     """Whether the environment of a hook will be what is asked for: the tool is listed, in no other version, and all beside it."""
-    if any(name != "--with" or value not in beside for name, value in made.fields["options"]):
+    wanted = ladder.wanted_beside(made)
+    if wanted is None or not set(wanted) <= set(beside) or any(name == "--python" for name, _ in made.fields["options"]):
         return False
     listed = [found for found in map(_requirement, beside) if found is not None and found.name == made.target.name]
     return any(not found.exact or ladder.satisfies(found.specifier.removeprefix("=="), made) for found in listed)
