@@ -695,8 +695,14 @@ def test_hooks_that_fetch_when_they_run(alone: Sandbox) -> None:
     ]
     told = alone.lastgood("shim", "install", str(alone.root / "shim"))
     assert told.status == 0, told
-    found = examine(alone, env={"PATH": f"{alone.root}/shim:{alone.env['PATH']}"}).of("hooks")
+    shimmed = {"PATH": f"{alone.root}/shim:{alone.env['PATH']}"}
+    found = examine(alone, env=shimmed).of("hooks")
     assert [finding["words"].partition(", ")[0] for finding in found] == ["`worse` of .pre-commit-config.yaml starts `npx`"]
+    (alone.work / ".pre-commit-config.yaml").write_text(
+        "repos: [{repo: local, hooks: [{id: own, name: o, entry: uvx a, language: python, additional_dependencies: [uv]}]}]"
+    )
+    (finding,) = examine(alone, env=shimmed).of("hooks")
+    assert finding["words"].partition(", ")[0] == "`own` of .pre-commit-config.yaml starts `uvx`"
     (alone.work / ".pre-commit-config.yaml").write_text("repos: [\n")
     assert examine(alone).left() == ["hooks"]
 

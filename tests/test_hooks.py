@@ -20,7 +20,7 @@ from lastgood.errors import SettingError
 from tests.support.hookworld import ROOT, program
 from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, own_lines
 from tests.support.sandbox import lastgood_script
-from tests.support.wheels import demo_tool
+from tests.support.wheels import Wheel, demo_tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -379,6 +379,30 @@ def test_the_calls_of_a_configuration(tmp_path: Path) -> None:
         (["third-tool"], []),
     ]
     assert hookfile.calls(str(path))[0].where == "`shellcheck` of .pre-commit-config.yaml"
+    assert [call.changes for call in hookfile.calls(str(path)) if call.changes] == [{"VIRTUAL_ENV": None}, {"A": None, "B": "c"}]
+
+
+@pytest.mark.parametrize(
+    ("hook", "own"),
+    [
+        ({"language": "python", "additional_dependencies": ["uv"]}, True),
+        ({"language": "python", "additional_dependencies": ["a", "UV>=0.9; python_version>'3'"]}, True),
+        ({"language": "python", "additional_dependencies": ["lastgood[tox]"]}, True),  # which needs uv
+        ({"language": "python", "additional_dependencies": ["uv-like", "./uv"]}, False),
+        ({"language": "python"}, False),
+        ({"language": "system", "additional_dependencies": ["uv"]}, False),
+    ],
+)
+def test_which_hooks_have_a_uvx_of_their_own(tmp_path: Path, hook: dict[str, Any], *, own: bool) -> None:
+    """Those in Python that list uv, or what needs it; and any of this suite."""
+    entry = {"id": "a", "name": "a", "entry": "uvx demo-tool"}
+    repositories = [
+        {"repo": "local", "hooks": [entry | hook]},
+        {"repo": "x/lastgood", "rev": "v1", "hooks": [entry | {"id": "ty"}]},
+    ]
+    path = tmp_path / ".pre-commit-config.yaml"
+    path.write_text(yaml.safe_dump({"repos": repositories}), "utf-8")
+    assert [call.own_uvx for call in hookfile.calls(str(path))] == [own, True]
 
 
 @pytest.mark.parametrize(
@@ -634,6 +658,61 @@ def test_a_hook_that_starts_the_shim_would_run(demo: Index, sandbox: Sandbox) ->
     assert (behind.status, _columns(behind.out)) == (1, [["demo-tool", "nothing"], ["demo-tool", "kept"]]), behind
     (line,) = own_lines(behind)
     assert line.startswith("error: `a` of .pre-commit-config.yaml would start `uvx` itself, ")
+
+
+def test_a_hook_with_a_uvx_of_its_own(demo: Index, sandbox: Sandbox) -> None:
+    """A runner puts the environment of a hook first on PATH: a `uvx` in there comes before the shim, and is not lastgood."""
+    demo.publish(Wheel("setuptools", "99"))  # with which prek builds what has no package
+    modules = {"another.py": "def main():\n    print('the uvx of the hook')\n"}
+    demo.publish(Wheel("uv", "9.9", modules=modules, entry_points={"uvx": "another:main"}))
+    hook = {"id": "a", "name": "a", "language": "python", "entry": "uvx demo-tool --version", "additional_dependencies": ["uv"]}
+    always = {"always_run": True, "verbose": True, "pass_filenames": False}
+    config = {"repos": [{"repo": "local", "hooks": [hook | always]}]}
+    (sandbox.work / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config), "utf-8")
+    assert sandbox.lastgood("warm").status == 0
+    assert sandbox.lastgood("shim", "install", str(sandbox.root / "shim")).status == 0
+    sandbox.env["PATH"] = f"{sandbox.root}/shim:{sandbox.env['PATH']}"
+    result = sandbox.lastgood("warm", "--check")
+    line = "`a` of .pre-commit-config.yaml would start `uvx` itself, which needs the network; begin its entry with `lastgood run`"
+    assert (result.status, own_lines(result)) == (1, [f"error: {line}"]), result
+    for words in (["git", "init", "--quiet"], ["git", "add", "--all"]):
+        assert sandbox.run(words).status == 0
+    ran = sandbox.run([program("prek"), "run", "--all-files"])
+    assert (ran.status, "the uvx of the hook" in ran.out) == (0, True), ran
+
+
+def test_a_hook_that_sets_variables(demo: Index, sandbox: Sandbox) -> None:
+    """What an `env` in an entry sets is part of the request that is warmed and checked: that very command runs with no network."""
+    local(sandbox, "env UV_PRERELEASE=allow lastgood run demo-tool", "lastgood run demo-tool")
+    assert sandbox.lastgood("warm").status == 0
+    variables = [dict(record.request["variables"]).get("UV_PRERELEASE", "") for record in all_records(sandbox)]
+    assert sorted(variables) == ["", "allow"]
+    local(sandbox, "env UV_PRERELEASE=allow lastgood run demo-tool", "env -u UV_PRERELEASE lastgood run demo-tool")
+    demo.stop()
+    shutil.rmtree(sandbox.uv_cache)
+    checked = sandbox.lastgood("warm", "--check", env={"UV_PRERELEASE": "never"})
+    assert (checked.status, _columns(checked.out)) == (0, [["demo-tool", "kept"]] * 2), checked
+    ran = sandbox.run(["env", "UV_PRERELEASE=allow", lastgood_script(), "run", "demo-tool", "--version"])
+    expect_version(ran, "1.0")
+    local(sandbox, "env UV_PRERELEASE=explicit lastgood run demo-tool")
+    assert sandbox.lastgood("warm", "--check").status == 1
+
+
+def test_plain_uvx_and_lastgood_with_nothing_kept(demo: Index, sandbox: Sandbox) -> None:
+    """The hook that would start uvx and the one that would not run are both told, each with what helps."""
+    demo.stop()
+    local(sandbox, "uvx demo-tool", "lastgood run demo-tool")
+    result = sandbox.lastgood("warm", "--check")
+    assert (result.status, result.out.splitlines()) == (
+        1,
+        [
+            "demo-tool  nothing     `uvx` is not lastgood here, and nothing that runs is kept",
+            "demo-tool  nothing     nothing that runs is kept",
+        ],
+    ), result
+    steps = [line.partition("; ")[2] for line in own_lines(result)]
+    shimmed = "run `lastgood shim install`, or begin its entry with `lastgood run`"
+    assert steps == ["run `lastgood warm` while the index is up", shimmed], result
 
 
 def test_a_hook_that_starts_plain_uvx_and_an_installed_tool(demo: Index, sandbox: Sandbox) -> None:

@@ -272,6 +272,35 @@ def test_notest_warms_what_an_ordinary_environment_runs_through_lastgood(
     assert (result.status, tools_output(result), own_lines(result)) == (0, lines, []), result
 
 
+def test_notest_warms_with_the_variables_of_a_command(demo: Index, sandbox: Sandbox) -> None:
+    """What an `env` before it sets or takes away makes it another request: that one is kept, and runs without an index."""
+    commands = "env -u UV_EXCLUDE_NEWER UV_PRERELEASE=allow lastgood run demo-tool --version"
+    ini(sandbox, f"skip_install = true\nallowlist_externals = env\ncommands = {commands}")
+    env = {"UV_EXCLUDE_NEWER": "2001-01-01"}  # when there was no tool
+    result = tox(sandbox, "run", "-e", "lint", "--notest", env=env)
+    assert (result.status, sandbox.starts()) == (0, 0), result
+    demo.stop()
+    result = tox(sandbox, "run", "-e", "lint", env=env)
+    assert (result.status, tools_output(result), own_lines(result)) == (0, ["demo-tool 1.0"], []), result
+
+
+@pytest.mark.parametrize("how", ["requirements", "installed"])
+def test_notest_leaves_to_plain_uvx_what_a_run_does(demo: Index, sandbox: Sandbox, how: str) -> None:
+    """What runs well although nothing is kept of it does not fail `--notest`."""
+    demo.publish(demo_dep("1.0"))
+    (sandbox.work / "a.txt").write_text("-r b.txt\n", "utf-8")
+    (sandbox.work / "b.txt").write_text("demo-dep\n", "utf-8")
+    bin_ = {"UV_TOOL_BIN_DIR": str(sandbox.root / "tool-bin")}
+    assert how == "requirements" or sandbox.run(["uv", "tool", "install", "--quiet", "demo-tool"], env=bin_).status == 0
+    words = "--with-requirements {tox_root}/a.txt " if how == "requirements" else ""
+    ini(sandbox, f"skip_install = true\ncommands = lastgood run {words}demo-tool --version")
+    result = tox(sandbox, "run", "-e", "lint", "--notest")
+    assert (result.status, sandbox.starts(), len(own_lines(result))) == (0, 0, 1), result
+    assert " is left to plain `uvx`: " in own_lines(result)[0]
+    result = tox(sandbox, "run", "-e", "lint")
+    assert (result.status, tools_output(result)) == (0, ["demo-tool 1.0"]), result
+
+
 def test_notest_warms_what_an_environment_of_tools_runs_through_lastgood(demo: Index, sandbox: Sandbox) -> None:
     """Beside its `tools`, what its commands call by `lastgood run`."""
     demo.publish(demo_tool("1.5", name="other", command="other"))

@@ -453,6 +453,7 @@ def test_all_with_nothing_kept(demo: Index, sandbox: Sandbox) -> None:
         ("-j many demo-tool", "invalid --jobs `many`: expected a whole number from 1"),
         ("--all --from demo-tool", "`--all` cannot be used with `--from`"),
         ("--all --with demo-dep", "`--all` cannot be used with `--with`"),
+        ("--words '", "invalid --words `'`: no closing quotation"),
     ],
 )
 def test_words_that_make_no_sense(demo: Index, sandbox: Sandbox, words: str, said: str) -> None:
@@ -461,6 +462,44 @@ def test_words_that_make_no_sense(demo: Index, sandbox: Sandbox, words: str, sai
     assert (result.status, result.out, len(result.err.splitlines())) == (2, "", 1), result
     assert own_lines(result)[0].startswith(f"error: {said}"), result
     assert (demo.connections(), sandbox.home.exists()) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "advised"),
+    [
+        (["--from", "demo-dep", "-w", "x", "-p", "3.11", "demo-dep"], "--from=demo-dep --with=x --python=3.11 demo-dep"),
+        (["demo-tool@2", "x @ https://ada:s3cret@h/x-1.zip"], "demo-tool@2 'x @ https://h/x-1.zip'"),
+        (["--words", "env A=b lastgood run demo-tool>=1 --version"], "'--words=env A=b lastgood run demo-tool>=1 --version'"),
+    ],
+)
+def test_what_is_advised_where_something_is_missing(sandbox: Sandbox, words: list[str], advised: str) -> None:
+    """The command that would keep just what was asked about, without credentials."""
+    result = sandbox.lastgood("warm", "--check", *words)
+    (line,) = own_lines(result)
+    assert (result.status, line.partition("; ")[2]) == (1, f"run `lastgood warm {advised}` while the index is up"), result
+    assert "s3cret" not in result.out
+
+
+def test_what_is_advised_for_all(demo: Index, sandbox: Sandbox) -> None:
+    """`--all` is part of the command that `--all --check` advises."""
+    keep(sandbox)
+    demo.stop()
+    shutil.rmtree(sandbox.home / "generations")
+    shutil.rmtree(sandbox.uv_cache)
+    result = sandbox.lastgood("warm", "--all", "--check")
+    line = "error: `demo-tool` would not run with no network; run `lastgood warm --all` while the index is up"
+    assert (result.status, own_lines(result)) == (1, [line]), result
+
+
+def test_what_a_call_site_leaves_to_plain_uvx(demo: Index, sandbox: Sandbox) -> None:
+    """Where another program runs what nothing is kept of, one line says so, and that is no failure; what is named must be kept."""
+    (sandbox.work / "a.txt").write_text("-r b.txt\n", "utf-8")
+    line = "lastgood run --with-requirements a.txt demo-tool"
+    result = sandbox.lastgood("warm", "--words", line, "--words", "demo-tool --version")
+    plain = f"`{line}` is left to plain `uvx`: `a.txt` names other files"
+    assert (result.status, own_lines(result)) == (0, [plain, "kept `demo-tool` 1.0"]), result
+    assert sandbox.lastgood("warm", "./local").status == 1
+    assert demo.requests("page", "demo-tool")
 
 
 def test_all_checked(two: Index, sandbox: Sandbox) -> None:

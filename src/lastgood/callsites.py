@@ -3,6 +3,12 @@
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Changes = dict[str, str | None]
+
 _OWN = ["lastgood", "run"]
 _STARTERS = (_OWN, ["uvx"], ["uv", "tool", "run"])
 
@@ -17,21 +23,48 @@ def program() -> "list[str]":
     return [launcher] if os.access(launcher, os.X_OK) else [sys.executable, "-P", "-m", "lastgood"]
 
 
-def called(command: "list[str]") -> "tuple[str, list[str]] | None":
-    """The program that is `uvx` and not `lastgood run` ("" where it is that), and the words after it; None for anything else."""
-    words = _without_env(command)
+class Called:
+    """What a command calls.
+
+    program  what starts the tool instead of `lastgood run`, as it is written: `uvx`, `/usr/bin/uvx`, `uv tool run`; else ""
+    words    what stands after that
+    changes  variables that an `env` before it sets, or takes away: None
+    """
+
+    __slots__ = ("changes", "program", "words")
+
+    def __init__(self, program: str, words: "list[str]", changes: "Changes") -> None:
+        self.program = program
+        self.words = words
+        self.changes = changes
+
+
+def called(command: "list[str]") -> "Called | None":
+    """What a command line calls through lastgood or uvx; None for anything else."""
+    changes, words = _without_env(command)
     named = [*(os.path.basename(word) for word in words[:1]), *words[1:]]
     for starter in _STARTERS:
         if named[: len(starter)] == starter:
-            return "" if starter is _OWN else " ".join(words[: len(starter)]), words[len(starter) :]
+            return Called("" if starter is _OWN else " ".join(words[: len(starter)]), words[len(starter) :], changes)
     return None
 
 
-def _without_env(words: "list[str]") -> "list[str]":
-    """A command line without an `env` before it, whose `-u NAME` and `NAME=value` change nothing about what is called."""
+def changed(environ: "Mapping[str, str]", changes: "Changes") -> "dict[str, str]":
+    """An environment as `env` changes it."""
+    return {name: value for name, value in {**environ, **changes}.items() if value is not None}
+
+
+def _without_env(words: "list[str]") -> "tuple[Changes, list[str]]":
+    """What an `env` before a command line changes by `-u NAME` and `NAME=value`, and the command line without it."""
+    changes: Changes = {}
     if words[:1] not in (["env"], ["/usr/bin/env"]):
-        return words
+        return changes, words
     at = 1
-    while at < len(words) and (words[at] == "-u" or "=" in words[at]):
-        at += 2 if words[at] == "-u" else 1
-    return words[at:]
+    while words[at : at + 1] == ["-u"]:
+        changes.update(dict.fromkeys(words[at + 1 : at + 2]))
+        at += 2
+    while at < len(words) and "=" in words[at] and not words[at].startswith("-"):
+        name, _, value = words[at].partition("=")
+        changes[name] = value
+        at += 1
+    return changes, words[at:]

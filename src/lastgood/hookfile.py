@@ -9,13 +9,15 @@ cannot be told from the tools' own hooks.
 import os
 import shlex
 
-from lastgood import callsites, hooks, project
+from lastgood import callsites, hooks, project, request
 from lastgood.errors import SettingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from lastgood.callsites import Called
 
 _READ = ((".pre-commit-config.yaml",), ("prek.toml", ".pre-commit-config.yaml", ".pre-commit-config.yml"))
 """What pre-commit reads and what prek reads, each the first that is there."""
@@ -43,15 +45,19 @@ class Call:
     beside   what the hook's environment has besides lastgood: its `additional_dependencies`
     where    names file and hook
     program  what it starts instead of `lastgood run`, as it is written: `uvx`, `/usr/bin/uvx`, `uv tool run`; else ""
+    changes  variables that its entry sets for the tool, or takes away: None
+    own_uvx  whether the environment of the hook, which comes first on PATH, has a `uvx` of its own
     """
 
-    __slots__ = ("beside", "program", "where", "words")
+    __slots__ = ("beside", "changes", "own_uvx", "program", "where", "words")
 
-    def __init__(self, words: "list[str]", beside: "list[str]", where: str, program: str) -> None:
-        self.words = words
+    def __init__(self, called: "Called", beside: "list[str]", where: str, *, own_uvx: bool) -> None:
+        self.words = called.words
+        self.program = called.program
+        self.changes = called.changes
         self.beside = beside
         self.where = where
-        self.program = program
+        self.own_uvx = own_uvx
 
 
 def find(place: str) -> "list[str]":
@@ -71,22 +77,27 @@ def _first(place: str, names: "tuple[str, ...]") -> str:
 def calls(path: str) -> "list[Call]":
     """The calls of all hooks of a configuration, in its order. Raises SettingError where it cannot be read."""
     found = []
-    for hook, entry, args in _commands(path):
+    for hook, entry, args, own_uvx in _commands(path):
         started = _started(entry, args)
         if started is not None:
-            program, words = started
-            beside = [] if program else _texts(hook.get("additional_dependencies"))  # uvx knows nothing of them
-            found.append(Call(words, beside, _where(hook, path), program))
+            beside = [] if started.program else _listed(hook)  # uvx knows nothing of them
+            found.append(Call(started, beside, _where(hook, path), own_uvx=own_uvx))
     return found
 
 
-def fetching(path: str) -> "list[tuple[str, str]]":
-    """(where, program) of every hook that may fetch what it runs while it runs. Raises SettingError where it cannot be read."""
-    return [(_where(hook, path), program) for hook, entry, _ in _commands(path) if (program := _fetcher(entry))]
+def fetching(path: str) -> "list[tuple[str, str, bool]]":
+    """(where, program, whether a `uvx` is the hook's own) of every hook that may fetch what it runs while it runs.
+
+    Raises SettingError where it cannot be read.
+    """
+    return [(_where(hook, path), program, own_uvx) for hook, entry, _, own_uvx in _commands(path) if (program := _fetcher(entry))]
 
 
-def _commands(path: str) -> "Iterator[tuple[dict[str, Any], str, list[str]]]":
-    """(hook, entry, arguments) of all hooks of a configuration: what it says wins over the manifest of this suite."""
+def _commands(path: str) -> "Iterator[tuple[dict[str, Any], str, list[str], bool]]":
+    """(hook, entry, arguments, whether it has a `uvx` of its own) of all hooks of a configuration.
+
+    What the configuration says wins over the manifest of this suite.
+    """
     data = project.read_table(path) if path.endswith(".toml") else _yaml(path)
     for repository in _dicts(data.get("repos") if isinstance(data, dict) else None):
         known = hooks.BY_ID if _is_suite(repository, os.path.dirname(path)) else {}
@@ -94,7 +105,25 @@ def _commands(path: str) -> "Iterator[tuple[dict[str, Any], str, list[str]]]":
             own = known.get(str(hook.get("id")))
             entry = hook.get("entry") or (own.entry if own is not None else "")
             args = _texts(hook.get("args")) if "args" in hook else list(own.args if own is not None else ())
-            yield hook, str(entry), args
+            yield hook, str(entry), args, _has_uvx(hook, of_suite=own is not None)
+
+
+def _has_uvx(hook: "dict[str, Any]", *, of_suite: bool) -> bool:
+    """Whether a runner puts a `uvx` first on PATH: a Python hook has one beside uv, which comes with lastgood, too."""
+    if hook.get("language", "python") != "python":
+        return False
+    return of_suite or any(_name(line) in ("uv", "lastgood") for line in _listed(hook))
+
+
+def _name(requirement: str) -> str:
+    try:
+        return request.target(requirement.partition(";")[0].strip()).name
+    except request.Handover:
+        return ""  # a path, or an option of pip's
+
+
+def _listed(hook: "dict[str, Any]") -> "list[str]":
+    return _texts(hook.get("additional_dependencies"))
 
 
 def _where(hook: "dict[str, Any]", path: str) -> str:
@@ -155,7 +184,7 @@ def _texts(value: object) -> "list[str]":
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
-def _started(entry: str, args: "list[str]") -> "tuple[str, list[str]] | None":
+def _started(entry: str, args: "list[str]") -> "Called | None":
     try:
         return callsites.called([*shlex.split(entry), *args])
     except ValueError:

@@ -245,8 +245,8 @@ def _look_at_hooks_in(path: str, environ: "dict[str, str]") -> "Iterator[Finding
     except SettingError as error:
         yield Finding("hooks", PROBLEM, error.message)
         return
-    found = [(where, program) for where, program in found if program != "uvx" or not uv.starts_shim(program, environ)]
-    for where, program in found:
+    found = [one for one in found if one[1] != "uvx" or one[2] or not uv.starts_shim(one[1], environ)]
+    for where, program, _ in found:
         step = "start its entry with `lastgood run`" if program in ("uvx", "uv tool run") else "use a hook that needs no network"
         yield Finding("hooks", WARNING, f"{where} starts `{program}`, which fetches at run time", step)
     if not found:

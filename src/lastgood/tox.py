@@ -236,16 +236,19 @@ def _warming(env_conf: "EnvConfigSet") -> "list[Command]":
 
 def _warm(tools: "list[str]", env_conf: "EnvConfigSet") -> "list[str]":
     """Keep the tools, and what the commands of an environment call by `lastgood run`, each for its own words."""
-    return [*callsites.program(), "warm", *tools, *(f"--words={shlex.join(words)}" for words in _runs(env_conf))]
+    return [*callsites.program(), "warm", *tools, *(f"--words={shlex.join(line)}" for line in _runs(env_conf))]
 
 
 def _runs(env_conf: "EnvConfigSet") -> "list[list[str]]":
-    """The words of every `lastgood run` among the commands, but for what becomes plain uvx, of which nothing is kept."""
+    """The words of every `lastgood run` among the commands, but for what becomes plain uvx, of which nothing is kept.
+
+    Where an `env` before it changes a variable, the whole command.
+    """
     found = []
     for command in (one for key in _COMMANDS for one in env_conf[key]):
-        program, words = callsites.called(command.args) or ("none", [])
-        if not program and _is_kept(words):
-            found.append(words)
+        call = callsites.called(command.args)
+        if call is not None and not call.program and _is_kept(call.words):
+            found.append(command.args if call.changes else call.words)
     return found
 
 

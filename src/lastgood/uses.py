@@ -7,14 +7,15 @@ import contextlib
 import os
 import shlex
 
-from lastgood import differences, hookfile, identity, manage, project, request, surroundings
+from lastgood import callsites, differences, hookfile, identity, manage, project, request, surroundings
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from lastgood.callsites import Changes
     from lastgood.identity import Request
     from lastgood.record import Record
 
@@ -25,9 +26,12 @@ class Use:
     beside   the additional dependencies of a hook; `hook` tells a hook from the tools table and the command line
     kept     the record that this use was read from; None for the others
     program  what a hook starts instead of `lastgood run`: `uvx`, which may be lastgood or not; else ""
+    own_uvx  whether the environment of the hook has a `uvx` of its own
+    changes  the variables that the call site sets for the tool, or takes away: None
+    runs     whether it is what another program runs, plain uvx or not, rather than what somebody wants to be kept
     """
 
-    __slots__ = ("beside", "hook", "kept", "place", "program", "where", "words")
+    __slots__ = ("beside", "changes", "hook", "kept", "own_uvx", "place", "program", "runs", "where", "words")
 
     def __init__(self, words: "list[str]", place: str, where: str, beside: "list[str] | None" = None) -> None:
         self.words = words
@@ -37,6 +41,13 @@ class Use:
         self.beside = beside or []
         self.kept: Record | None = None
         self.program = ""
+        self.own_uvx = False
+        self.changes: Changes = {}
+        self.runs = False
+
+    def environment(self, environ: "Mapping[str, str]") -> "dict[str, str]":
+        """The environment that the tool is used in."""
+        return callsites.changed(environ, self.changes)
 
 
 class Useless(Exception):  # noqa: N818 (what was found)
@@ -49,8 +60,25 @@ def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
 
 
 def of_runs(lines: "Sequence[str]") -> "list[Use]":
-    """The uses that call sites name: each line has the words of one `lastgood run`, as a shell takes them."""
-    return [Use(shlex.split(line), os.getcwd(), f"`lastgood run {request.without_credentials(line)}`") for line in lines]
+    """The uses that call sites name: each line is a command that calls `lastgood run`, or what stands after that.
+
+    Raises UsageError.
+    """
+    return [_of_run(line) for line in lines]
+
+
+def _of_run(line: str) -> Use:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"invalid --words `{request.without_credentials(line)}`: {str(error).lower()}") from error
+    call = callsites.called(words)
+    if call is not None and not call.program:
+        words = call.words
+    use = Use(words, os.getcwd(), f"`lastgood run {request.without_credentials(shlex.join(words))}`")
+    use.changes = call.changes if call is not None else {}
+    use.runs = True
+    return use
 
 
 def here(environ: "dict[str, str]") -> "list[Use]":
@@ -64,7 +92,7 @@ def here(environ: "dict[str, str]") -> "list[Use]":
 
 def _of_hook(call: "hookfile.Call", place: str) -> Use:
     use = Use(call.words, place, call.where, call.beside)
-    use.program = call.program
+    use.program, use.own_uvx, use.changes = call.program, call.own_uvx, call.changes
     return use
 
 
@@ -91,7 +119,8 @@ def once(uses: "Iterable[Use]") -> "list[Use]":
     """Those of `uses` that may lead to environments of their own: a tool's arguments change nothing, what starts it may."""
     found: dict[tuple[str, ...], Use] = {}
     for use in uses:
-        same = (use.place, use.program, *use.beside, *_without_arguments(use.words))
+        started = (use.program, str(use.own_uvx), repr(sorted(use.changes.items())))
+        same = (use.place, *started, *use.beside, *_without_arguments(use.words))
         found.setdefault((use.kept.id, *same) if use.kept is not None else same, use)
     return list(found.values())
 
@@ -110,7 +139,7 @@ def identify(use: Use, environ: "dict[str, str]") -> "Request":
         return _identify_again(use, use.kept, environ)
     try:
         with contextlib.chdir(use.place):
-            return identity.identify(scenes.look(use.words, environ, use.beside))
+            return identity.identify(scenes.look(use.words, use.environment(environ), use.beside))
     except request.Handover as refusal:
         raise Useless(request.without_credentials(refusal.reason)) from refusal
     except LastgoodError as error:

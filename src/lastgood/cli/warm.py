@@ -54,7 +54,7 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
     for name, short, text in _OPTIONS:
         names = [short, name] if short else [name]
         parser.add_argument(*names, dest=name, action="append", default=[], metavar=name.lstrip("-").upper(), help=text)
-    parser.add_argument("--words", action="append", default=[], help=argparse.SUPPRESS)  # of the tox plugin: those of one `run`
+    parser.add_argument("--words", action="append", default=[], help=argparse.SUPPRESS)  # of the tox plugin: what it will run
     parser.add_argument("--all", action="store_true", help="Everything that is recorded on this machine")
     parser.add_argument("--behind", action="store_true", help="Return at once and refresh in the background what is not fresh")
     parser.add_argument("--check", action="store_true", help="Refresh nothing: say whether each tool would run with no network")
@@ -90,9 +90,13 @@ def _wanted(given: "argparse.Namespace", environ: "dict[str, str]") -> "list[Use
         home = paths.home(environ)
         return uses.everywhere(home) if paths.trusted(home) else []
     if given.tool or given.words:
-        options = [f"{name}={value}" for name, _, _ in _OPTIONS for value in vars(given)[name]]
-        return [*uses.named(given.tool, options), *uses.of_runs(given.words)]
+        return [*uses.named(given.tool, _options(given)), *uses.of_runs(given.words)]
     return uses.here(environ)
+
+
+def _options(given: "argparse.Namespace") -> "list[str]":
+    """The options for all tools that are named, as `run` takes them."""
+    return [f"{name}={value}" for name, _, _ in _OPTIONS for value in vars(given)[name]]
 
 
 # --- refreshing -----------------------------------------------------------------------------------------------------
@@ -111,23 +115,25 @@ def _freshen(given: "argparse.Namespace", environ: "dict[str, str]") -> None:
         with contextlib.suppress(LastgoodError, uses.Useless, request.Handover, records.NewerFormat, OSError):
             uses.identify(use, environ)
             with contextlib.chdir(use.place):
-                manage.freshen(use.words, environ, use.beside)
+                manage.freshen(use.words, use.environment(environ), use.beside)
 
 
 class _Work:
     """The refresh of one record, and the uses that come to it; `tool` is what people are told, `fields` is what is asked for.
 
+    home     where it is kept
     result   {kind, reason, version, words, new, waiting} once it has ended; kind "useless" where nothing can be kept of it
 
     In `result`, `version` is what is good now ("" for nothing), `words` are uv's own, `new` is the id of a new generation, and
     `waiting` the version that a hold keeps away.
     """
 
-    __slots__ = ("fields", "id", "result", "tool", "uses")
+    __slots__ = ("fields", "home", "id", "result", "tool", "uses")
 
-    def __init__(self, use: "Use", tool: str, identity: str) -> None:
+    def __init__(self, use: "Use", tool: str, home: str, identity: str) -> None:
         self.uses = [use]
         self.tool = tool
+        self.home = home
         self.fields: dict[str, Any] = {}
         self.id = identity
         self.result: dict[str, Any] = {}
@@ -150,29 +156,35 @@ def _warm(wanted: "list[Use]", at_once: int, environ: "dict[str, str]") -> int:
         due[0].result = _refresh(due[0], environ, shown=os.isatty(2) and not settings.quiet(environ))
     elif due:
         _refresh_all(due, at_once, environ)
-    upkeep.tidy_behind(paths.home(environ), [work.result["new"] for work in due if work.result["new"]])
+    for home in dict.fromkeys(work.home for work in due):
+        upkeep.tidy_behind(home, [work.result["new"] for work in due if work.result["new"] and work.home == home])
     return _tell(works, environ)
 
 
 def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
     """What there is to do, one piece a record: two uses of one record would wait for each other, and ask twice."""
     works: list[_Work] = []
-    of: dict[str, _Work] = {}
+    of: dict[tuple[str, str], _Work] = {}
     for use in wanted:
+        home = paths.home(use.environment(environ))
         try:
             made = uses.identify(use, environ)
         except uses.Useless as refusal:
-            work = _Work(use, use.kept.tool if use.kept is not None else use.where.strip("`"), "")
+            if use.runs:
+                messages.say("", f"{use.where} is left to plain `uvx`: {refusal}", environ)
+                continue
+            work = _Work(use, use.kept.tool if use.kept is not None else use.where.strip("`"), home, "")
             work.fields = use.kept.request if use.kept is not None else {}
             work.result = _useless(use, str(refusal))
             works.append(work)
             continue
-        if made.id in of:
-            of[made.id].uses.append(use)
+        if (home, made.id) in of:
+            of[home, made.id].uses.append(use)
         else:
-            of[made.id] = _Work(use, differences.label(made.tool, {**made.fields, "specifier": ""}), made.id)
-            of[made.id].fields = made.fields
-            works.append(of[made.id])
+            work = _Work(use, differences.label(made.tool, {**made.fields, "specifier": ""}), home, made.id)
+            work.fields = made.fields
+            of[home, made.id] = work
+            works.append(work)
     for work, told in zip(works, differences.told_apart([one.tool for one in works], [one.fields for one in works]), strict=True):
         work.tool = told
     return works
@@ -189,14 +201,14 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
     first, *others = work.uses
     try:
         with contextlib.chdir(first.place):
-            _, outcome, record = manage.warm(first.words, environ, first.beside, shown=shown)
+            _, outcome, record = manage.warm(first.words, first.environment(environ), first.beside, shown=shown)
     except records.NewerFormat as newer:
         return _trouble(f"its record was written by a newer lastgood: format {newer.args[0]}, this one reads {records.FORMAT}")
     current = record.generation() if record is not None else None
     if outcome.good:
         for use in others:
             with contextlib.chdir(use.place):
-                manage.write_card(use.words, environ, use.beside)
+                manage.write_card(use.words, use.environment(environ), use.beside)
     refused = outcome.kind == "refused" or (outcome.good and bool(outcome.reason))  # now, or by an earlier refresh
     return {
         "kind": "refused" if refused else outcome.kind,
@@ -230,7 +242,7 @@ class _Results(together.Watcher):
 
     def ended(self, index: int, result: "Any") -> None:
         work = self.works[index]
-        work.result = result or _trouble("the refresh ended without a word", _version_kept(work, self.environ))
+        work.result = result or _trouble("the refresh ended without a word", _version_kept(work))
 
 
 class _OnTerminal(_Results):
@@ -269,17 +281,17 @@ def _quietly(work: _Work, environ: "dict[str, str]") -> "dict[str, Any]":
     try:
         return _refresh(work, environ, shown=False)
     except LastgoodError as error:
-        return _trouble(error.message, _version_kept(work, environ))
+        return _trouble(error.message, _version_kept(work))
 
 
 def _trouble(reason: str, version: str = "") -> "dict[str, Any]":
     return {"kind": "local", "reason": reason, "version": version, "words": "", "new": "", "waiting": ""}
 
 
-def _version_kept(work: _Work, environ: "dict[str, str]") -> str:
+def _version_kept(work: _Work) -> str:
     """What is good now, whatever became of the refresh; "" for nothing."""
     try:
-        record = records.load(paths.home(environ), work.id)
+        record = records.load(work.home, work.id)
     except (Damage, records.NewerFormat, OSError):
         return ""
     current = record.generation() if record is not None else None
@@ -339,33 +351,42 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
     missing = [name for name, use in failing if use not in plain]
     if missing:
         named = ", ".join(f"`{tool}`" for tool in dict.fromkeys(missing))
-        command = shlex.join(["lastgood", "warm", *given.tool])
-        messages.say("error", f"{named} would not run with no network; run `{command}` while the index is up", environ)
-    for program in dict.fromkeys(use.program for use in plain):
-        named = ", ".join(dict.fromkeys(use.where for use in plain if use.program == program))
-        step = "run `lastgood shim install`, or begin its entry" if program == shim.NAME else "begin its entry"
+        messages.say("error", f"{named} would not run with no network; run `{_command(given)}` while the index is up", environ)
+    for program, own_uvx in dict.fromkeys((use.program, use.own_uvx) for use in plain):
+        named = ", ".join(dict.fromkeys(use.where for use in plain if (use.program, use.own_uvx) == (program, own_uvx)))
+        shims = program == shim.NAME and not own_uvx
+        step = "run `lastgood shim install`, or begin its entry" if shims else "begin its entry"
         why = f"would start `{program}` itself, which needs the network"
         messages.say("error", f"{named} {why}; {step} with `lastgood run`", environ)
     return 1 if failing else 0
+
+
+def _command(given: "argparse.Namespace") -> str:
+    """What would refresh all that was asked about, as a shell takes it."""
+    words = [*(["--all"] if given.all else []), *_options(given), *(f"--words={line}" for line in given.words), *given.tool]
+    return shlex.join(["lastgood", "warm", *map(request.without_credentials, words)])
 
 
 def _is_ours(use: "Use", environ: "dict[str, str]") -> bool:
     """Whether lastgood is what starts: always, but for a hook with another `uvx` in its entry."""
     if not use.program:
         return True
+    if use.own_uvx and "/" not in use.program:
+        return False
     with contextlib.chdir(use.place):
-        return uv.starts_shim(use.program, environ)
+        return uv.starts_shim(use.program, use.environment(environ))
 
 
 def _rungs(wanted: "list[Use]", environ: "dict[str, str]") -> "list[tuple[Use, Rung]]":
     found: list[tuple[Use, Rung]] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for use in uses.once(wanted):
         rung = _rung(use, environ)
-        named_by_hook = not use.hook and any(record == rung.record for record, _ in seen if record)
-        if named_by_hook or (rung.record and (rung.record, rung.tool) in seen):
+        home = paths.home(use.environment(environ))
+        named_by_hook = not use.hook and any((home, rung.record) == one[:2] for one in seen)
+        if rung.record and (named_by_hook or (home, rung.record, rung.tool) in seen):
             continue
-        seen.add((rung.record, rung.tool))
+        seen.add((home, rung.record, rung.tool))
         found.append((use, rung))
     return found
 
@@ -377,7 +398,8 @@ def _rung(use: "Use", environ: "dict[str, str]") -> "Rung":
         except uses.Useless as refusal:
             return rehearsal.Rung(use.kept.tool, rehearsal.NOTHING, f"it is kept, but {refusal}")
     with contextlib.chdir(use.place):
-        found = rehearsal.rung(use.words, environ, use.beside, own=not use.hook)
-    if found.name in (rehearsal.INSTALLED, rehearsal.NOTHING) or _is_ours(use, environ):
+        found = rehearsal.rung(use.words, use.environment(environ), use.beside, own=not use.hook)
+    if not found.record or _is_ours(use, environ):  # nothing is ever kept of it: plain uvx runs, whoever is asked
         return found
-    return rehearsal.Rung(found.tool, rehearsal.NOTHING, f"`{use.program}` is not lastgood here, though {found.said}")
+    link = "and" if found.name == rehearsal.NOTHING else "though"
+    return rehearsal.Rung(found.tool, rehearsal.NOTHING, f"`{use.program}` is not lastgood here, {link} {found.said}")
