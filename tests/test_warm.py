@@ -276,6 +276,48 @@ def test_the_summary_and_the_status(two: Index, sandbox: Sandbox) -> None:
     assert rest.endswith("); `failing-tool` 1.0 stays\n")
 
 
+def test_what_was_found_before_an_interrupt_is_told(two: Index, sandbox: Sandbox) -> None:
+    """Ctrl-C while one tool hangs: what became of the others is said all the same, a refusal above all."""
+    keep(sandbox)
+    two.publish(demo_tool("2.0", broken="import"))
+    two.fault("hang-before-headers", project="other-tool")
+    with sandbox.terminal([lastgood_script(), "warm", *TWO]) as terminal:
+        terminal.read_until(b"1 of 2")
+        terminal.type(b"\x03")
+        terminal.wait()
+        assert f"was not refreshed (2.0 does not start: {IMPORT_ERROR}); `demo-tool` 1.0 stays".encode() in terminal.seen
+    two.heal()
+
+
+def test_a_tool_that_uv_has_installed_need_not_be_kept(two: Index, sandbox: Sandbox) -> None:
+    """uvx runs that one, with no network: a line says so, and nothing has failed."""
+    del two
+    assert sandbox.run(["uv", "tool", "install", "demo-tool"]).status == 0
+    result = sandbox.lastgood("warm", *TWO)
+    reason = "`demo-tool` is installed with `uv tool install`, which uvx prefers"
+    assert own_lines(result) == [f"`demo-tool` is left to plain `uvx`: {reason}", "kept `other-tool` 1.0"]
+    assert result.status == 0
+
+
+def test_the_same_outage_is_explained_once(two: Index, sandbox: Sandbox) -> None:
+    """uv's own words stand before the first tool that it kept from being refreshed, each tool has its line."""
+    keep(sandbox)
+    sandbox.lastgood("run", "other-tool", "--version")
+    sandbox.wait_quiet()
+    two.stop()
+    result = sandbox.lastgood("warm", *TWO)
+    assert [line.split()[1] for line in own_lines(result) if "was not refreshed" in line] == ["`demo-tool`", "`other-tool`"]
+    assert result.err.count("error: ") == 1, result
+
+
+def test_a_request_that_cannot_be_kept_is_named_whole(two: Index, sandbox: Sandbox) -> None:
+    """What is kept of the same tool for another request is not denied."""
+    del two
+    keep(sandbox)
+    result = sandbox.lastgood("warm", "demo-tool>=99")
+    assert own_lines(result)[-1].endswith("; no good `demo-tool >=99` is kept")
+
+
 def test_a_host_that_is_known_to_be_down_is_asked_briefly(demo: Index, sandbox: Sandbox) -> None:
     """Whoever warms asks anew, but waits no longer than a run would, however silent the index is."""
     sandbox.env["LASTGOOD_PATIENCE"] = "1"

@@ -21,6 +21,10 @@ PINNED = "1d"
 """How long an answer counts for an exact pin: only the tool's dependencies can move, and nobody should wait for that."""
 
 
+class Installed(request.Handover):
+    """`uv tool install` has the tool: uvx prefers that, and needs no network for it."""
+
+
 class Request:
     """What one run asks for.
 
@@ -249,7 +253,7 @@ def _refuse_installed(made: Request, words: "Words", environ: "Mapping[str, str]
     if made.target.name and not made.target.latest and not isolated:
         receipt = surroundings.receipt(environ, made.target.name)
         if os.path.exists(receipt):
-            raise request.Handover(f"`{made.target.name}` is installed with `uv tool install`, which uvx prefers", words)
+            raise Installed(f"`{made.target.name}` is installed with `uv tool install`, which uvx prefers", words)
 
 
 def _fingerprint(made: Request, scene: "Scene", words: "Words") -> None:

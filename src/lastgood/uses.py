@@ -54,6 +54,10 @@ class Useless(Exception):  # noqa: N818 (what was found)
     """Nothing can be kept for a use, or not from here; `args[0]` says why."""
 
 
+class Unneeded(Useless):
+    """Nothing has to be kept for a use: it needs no network."""
+
+
 def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
     """The uses that a command line names: each tool, with the options for all of them."""
     return [Use([*options, tool], os.getcwd(), f"`{request.without_credentials(tool)}`") for tool in tools]
@@ -140,6 +144,8 @@ def identify(use: Use, environ: "dict[str, str]") -> "Request":
     try:
         with contextlib.chdir(use.place):
             return identity.identify(scenes.look(use.words, use.environment(environ), use.beside))
+    except identity.Installed as refusal:
+        raise Unneeded(refusal.reason) from refusal
     except request.Handover as refusal:
         raise Useless(request.without_credentials(refusal.reason)) from refusal
     except LastgoodError as error:

@@ -28,6 +28,7 @@ from lastgood.errors import Damage, LastgoodError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from lastgood.cli.render import Bars
@@ -170,7 +171,7 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
         try:
             made = uses.identify(use, environ)
         except uses.Useless as refusal:
-            if use.runs:
+            if use.runs or isinstance(refusal, uses.Unneeded):
                 messages.say("", f"{use.where} is left to plain `uvx`: {refusal}", environ)
                 continue
             work = _Work(use, use.kept.tool if use.kept is not None else use.where.strip("`"), home, "")
@@ -223,7 +224,7 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
 def _refresh_all(works: "list[_Work]", at_once: int, environ: "dict[str, str]") -> None:
     manage.open_home(paths.home(environ))
     pieces = [functools.partial(_quietly, work, environ) for work in works]
-    with stopping.Unwinding():
+    with stopping.Unwinding(), _telling(works, environ):
         if os.isatty(2) and environ.get("TERM") != "dumb" and not settings.quiet(environ):
             from lastgood.cli import render  # rich: not for a log, and not for a checkout that nobody watches
 
@@ -231,6 +232,16 @@ def _refresh_all(works: "list[_Work]", at_once: int, environ: "dict[str, str]") 
                 together.each(pieces, at_once, _OnTerminal(works, environ, bars))
         else:
             together.each(pieces, at_once, _InLines(works, environ))
+
+
+@contextlib.contextmanager
+def _telling(works: "list[_Work]", environ: "dict[str, str]") -> "Iterator[None]":
+    """Say what has come of it so far where it is interrupted: a refusal is said once, and nobody else would say it."""
+    try:
+        yield
+    except BaseException:
+        _tell([work for work in works if work.result], environ)
+        raise
 
 
 class _Results(together.Watcher):
@@ -315,8 +326,11 @@ def _tell(works: "list[_Work]", environ: "dict[str, str]") -> int:
     if parts:
         messages.say("", "; ".join(parts), environ)
     failed = [work for work in works if work.failed]
+    told: set[str] = set()
     for work in failed:
-        if not (work.result["version"] and settings.quiet(environ)):  # words that explain a warning which is not said
+        again = work.result["kind"] == "outage" and work.result["reason"] in told  # uv's five lines, for each of 20 tools
+        told.add(work.result["reason"])
+        if not again and not (work.result["version"] and settings.quiet(environ)):  # words to a warning which is not said
             messages.write_all(2, work.result["words"].encode())
         messages.say("warning" if work.result["version"] else "error", _why(work), environ)
     return 1 if any(not work.result["version"] for work in failed) else 0
@@ -326,7 +340,9 @@ def _why(work: _Work) -> str:
     where, reason = work.uses[0].where, work.result["reason"]
     if work.result["kind"] == "useless" and not work.result["version"]:
         return f"{where} cannot be kept: {reason}"
-    still = f"{work.said} stays" if work.result["version"] else f"no good `{work.tool}` is kept"
+    specifier = work.fields.get("specifier") or ""
+    wanted = work.tool if specifier in work.tool else f"{work.tool} {specifier}"
+    still = f"{work.said} stays" if work.result["version"] else f"no good `{wanted}` is kept"
     return f"{where} was not refreshed ({reason}); {still}"
 
 
