@@ -258,7 +258,8 @@ def test_eight_processes_without_anything_kept_say_it_once(demo: Index, sandbox:
     """With nothing kept in an outage all of them fail, and uv's words, the error and the hint stand there once."""
     demo.stop()
     said = _eight(sandbox, ["demo-tool", "--sleep-until", "never"], status=2)
-    assert [line.partition("`")[0] for line in said if line.startswith("lastgood")] == ["lastgood: error: ", "lastgood: hint: run "]
+    error, hint = [line for line in said if line.startswith("lastgood")]
+    assert (error.partition("`")[0], hint) == ("lastgood: error: ", "lastgood: hint: run the hook once while the index is up")
     assert len([line for line in said if line.startswith("error: ")]) == 1, said
 
 

@@ -405,7 +405,10 @@ class _Run:
             messages.say("hint", hint, self.scene.loud)
             return outcome.status
         messages.say("error", f"{reason} and no good `{self.request.tool}` is kept for this request", self.scene.loud)
-        hint = f"run `{self._warm_command()}` while the index is up, or `lastgood status` to see what is kept"
+        if settings.is_on(self.scene.environ.get("PRE_COMMIT")):  # its users may have no other lastgood than the hook's
+            hint = "run the hook once while the index is up"
+        else:
+            hint = f"run `{self._warm_command()}` while the index is up, or `lastgood status` to see what is kept"
         messages.say("hint", hint, self.scene.loud)
         return outcome.status
 
