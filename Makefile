@@ -11,8 +11,12 @@ QUICK := tests/test_paths.py tests/test_contract_words.py tests/test_bad_input.p
 
 .PHONY: try test test-quick lint types check bench clean
 
+# without --clear an environment that is there keeps the interpreter that it was made with, a wrong one as well
 $(STAMP): pyproject.toml scripts/lastgood
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: \`$(PYTHON)\` is no Python 3.11 or newer; name one, as in \`make PYTHON=python3.11 $(or $(MAKECMDGOALS),try)\`" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 

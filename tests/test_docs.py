@@ -16,10 +16,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from identify.identify import tags_from_path
 
 from lastgood import behind, breaker, hooks, paths, project, request, settings, surroundings
 from lastgood.cli import app
@@ -374,13 +376,32 @@ def copy_of_this_repository(place: Path) -> Path:
     )
 
 
+@pytest.mark.parametrize("python", ["old", "none"])
+def test_set_up_with_a_python_that_will_not_do(sandbox: Sandbox, python: str) -> None:
+    """One that is too old, or none at all: a line says what to name instead, and no environment is made."""
+    old = sandbox.work / "old"
+    old.write_text("#!/bin/sh\nexit 1  # as Python does where its version is compared\n", "utf-8")
+    old.chmod(0o755)
+    copy = copy_of_this_repository(sandbox.work)
+    told = sandbox.run(["make", "-s", "test-quick", f"PYTHON={sandbox.work / python}"], cwd=copy)
+    said = f"error: `{sandbox.work / python}` is no Python 3.11 or newer; name one, as in `make PYTHON=python3.11 test-quick`"
+    assert (told.status, told.out, said in told.err.splitlines()) == (2, "", True), told
+    assert not (copy / ".venv").exists()
+
+
 @pytest.mark.online
 @pytest.mark.slow
 def test_set_up_with_make(online_sandbox: Sandbox) -> None:
-    """From a copy of this repository, `make try` needs no uv: it lints with the real ruff and shows what is kept."""
+    """From a copy of this repository, `make try` needs no uv: it lints with the real ruff and shows what is kept.
+
+    An environment that an interpreter too old was taken for is made anew.
+    """
     for program in ("uv", "uvx"):
         (online_sandbox.bin / program).unlink()
     copy = copy_of_this_repository(online_sandbox.work)
+    (copy / ".venv" / "bin").mkdir(parents=True)
+    (copy / ".venv" / "bin" / "python3").symlink_to("/bin/false")
+    (copy / ".venv" / "bin" / "python").symlink_to("python3")
     # -i: what ruff thinks of the code is another test's concern
     told = online_sandbox.run(["make", "-s", "-i", "try", f"PYTHON={sys.executable}"], cwd=copy, timeout=300)
     assert re.search(r"^ruff +\d", told.out, re.MULTILINE), told
@@ -597,6 +618,14 @@ def test_contributing_names_targets_that_exist() -> None:
     assert sessions
     noxfile = (ROOT / "noxfile.py").read_text("utf-8")
     assert [session for session in sorted(sessions) if f"\ndef {session}(" not in noxfile] == []
+
+
+def test_every_program_is_linted() -> None:
+    """What the hooks of this repository know by its first line, `ruff check .` reads, too."""
+    known = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+    programs = [name for name in known if not name.endswith((".py", ".pyi")) and "python" in tags_from_path(str(ROOT / name))]
+    settings_of_ruff = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]
+    assert settings_of_ruff["extend-include"] == programs == ["scripts/lastgood"]
 
 
 def test_the_changelog_tells_users_what_is_new() -> None:
