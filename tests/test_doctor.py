@@ -648,7 +648,7 @@ def test_hosts_that_are_down(demo: Index, sandbox: Sandbox) -> None:
     found = examine(sandbox)
     assert found.bad() == [("hosts", "warning")]
     assert re.fullmatch(
-        rf"`{demo.host}` has not answered since \d\d:\d\d \(connection refused\); next try in \d+s", found.only("hosts")["words"]
+        rf"`{demo.host}` has been down since \d\d:\d\d \(connection refused\); next try in \d+s", found.only("hosts")["words"]
     )
 
 

@@ -114,7 +114,7 @@ def test_an_open_breaker_and_prefer_latest_runs_the_last_good_with_a_line(demo: 
     trip(sandbox, demo.host)
     result = demo_run(sandbox)
     (line,) = own_lines(result)
-    assert line.startswith(f"warning: running `demo-tool` 1.0, last checked 1h ago: `{demo.host}` has not answered since ")
+    assert line.startswith(f"warning: running `demo-tool` 1.0, last checked 1h ago: `{demo.host}` has been down since ")
     expect_version(result, "1.0", line)
     sandbox.wait_quiet()
     assert demo.connections() == 0

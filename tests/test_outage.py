@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import socket
 from dataclasses import dataclass
@@ -166,7 +167,7 @@ def test_an_outage_from_its_first_run_to_its_end(
 
     second = demo_run(sandbox)
     (line,) = own_lines(second)
-    assert line.startswith(f"{AGED}: `{host}` has not answered since ")
+    assert re.fullmatch(rf"{re.escape(AGED)}: `{host}` has been down since \d\d:\d\d \({fault.reason}\); next try in \d+s", line)
     expect_ran(second, "1.0", line)
     assert (index.connections(), sandbox.starts()) == (asked, 2)
 
@@ -210,6 +211,20 @@ def test_a_proxy_that_is_down_is_an_outage(demo: Index, sandbox: Sandbox) -> Non
         result = demo_run(sandbox, HTTP_PROXY=proxy, NO_PROXY="")
     expect_ran(result, "1.0", f"{AGED}: `{demo.host}` did not answer (connection refused)")
     assert demo.requests() == []
+
+
+@pytest.mark.no_proxy_trap
+def test_a_proxy_that_refuses_a_tunnel_is_named(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:
+    """Behind HTTPS_PROXY nobody has asked the index: it is the proxy that refused, first and while it is remembered."""
+    index = index_factory(tls=True)
+    sandbox = sandbox_factory(index)
+    keep_old(sandbox, index)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        result = demo_run(sandbox, HTTPS_PROXY=proxy, NO_PROXY="")
+    expect_ran(result, "1.0", f"{AGED}: `{index.host}` did not answer (the proxy refused the connection)")
+    assert (open_hosts(sandbox), index.requests()) == ({index.host: "the proxy refused the connection"}, [])
 
 
 @pytest.mark.parametrize(("words", "env"), [(("-q",), {}), ((), {"LASTGOOD_QUIET": "1"}), (("-qq",), {})])

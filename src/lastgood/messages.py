@@ -117,10 +117,14 @@ def when(age: float) -> str:
     return f"{ago(age)} ago" if 0 <= age < _DECADES else "at an unknown time"
 
 
-def fallback_open(tool: str, version: str, age: float, host: str, since: float, until: float, now: float) -> str:
-    """The notice of a run while a breaker is open."""
-    wait = max(0.0, until - now)
-    return f"{running(tool, version, age)}: {_who(host)} has not answered since {clock(since)}; next try in {ago(wait)}"
+def fallback_open(tool: str, version: str, age: float, down: str, until: float, now: float) -> str:
+    """The notice of a run while a breaker is open: `down` is the clause of `been_down`."""
+    return f"{running(tool, version, age)}: {down}; next try in {ago(max(0.0, until - now))}"
+
+
+def been_down(host: str, since: float, reason: str) -> str:
+    """What is remembered of a host, whether it said nothing or nothing good, as a clause."""
+    return f"{_who(host)} has been down since {clock(since)} ({reason})"
 
 
 def fallback_slow(tool: str, version: str, age: float, host: str, patience: float) -> str:

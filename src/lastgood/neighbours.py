@@ -141,16 +141,15 @@ def _about_index(one: Index, answer: probe.Visit, package: str) -> Finding:
 
 
 def look_at_hosts(patient: Patient) -> "Iterator[Finding]":
-    """Which hosts nobody asks at the moment, because they did not answer."""
+    """Which hosts nobody asks at the moment, because they were down when last asked."""
     now = time.time()
     names = names_in(patient.home + "/hosts") if patient.standing else []
     known = [breaker.read(patient.home, name) for name in names if not name.endswith(".lock")]
     silent = [down for down in known if down is not None]
     for down in silent:
         again = f"next try in {messages.ago(down.until - now)}" if down.is_open(now) else "the next run tries again"
-        host = breaker.shown(down.host) or "the index"
-        words = f"`{host}` has not answered since {messages.clock(down.since)} ({down.reason}); {again}"
-        yield Finding("hosts", WARNING, words, "`lastgood warm` asks at once")
+        words = messages.been_down(breaker.shown(down.host), down.since, down.reason)
+        yield Finding("hosts", WARNING, f"{words}; {again}", "`lastgood warm` asks at once")
     if not silent:
         yield Finding("hosts", OK, "none is known to be down")
 

@@ -145,8 +145,8 @@ def note_fallback(home: str, record: str, version: str, now: float) -> None:
 
 def say_open(scene: "Scene", card: "Card", down: breaker.Breaker, now: float) -> None:
     """The notice of a run while a breaker is open."""
-    line = messages.fallback_open(card.tool, card.version, now - card.asked, breaker.shown(down.host), down.since, down.until, now)
-    warn(scene, line)
+    clause = messages.been_down(breaker.shown(down.host), down.since, down.reason)
+    warn(scene, messages.fallback_open(card.tool, card.version, now - card.asked, clause, down.until, now))
     note_fallback(scene.home, card.record, card.version, now)
 
 

@@ -53,6 +53,8 @@ _UNREACHABLE = (
     ("error sending request for url", "no connection"),
     ("Connection refused (os error", "connection refused"),
 )
+_BY_PROXY = "tunnel error"
+"""What uv says of a connection through a proxy: then it was the proxy that refused it, and nobody asked the index."""
 _SUSPECTS = (
     ("there are no versions of", "its page lists no releases"),
     ("invalid package format", "a release of it cannot be read"),
@@ -147,7 +149,8 @@ def _moved(text: str, urls: "list[str]") -> bool:
 def _unreachable(text: str, urls: "list[str]") -> "Finding | None":
     for fragment, reason in _UNREACHABLE:
         if fragment.lower() in text.lower():
-            return Finding(OUTAGE, UNREACHABLE, reason, urls)
+            by_proxy = fragment.startswith("Connection refused") and _BY_PROXY in text
+            return Finding(OUTAGE, UNREACHABLE, dict(_UNREACHABLE)[_BY_PROXY] if by_proxy else reason, urls)
     return None
 
 

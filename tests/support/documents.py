@@ -127,7 +127,7 @@ def lines_table() -> str:
     tool, version, age = "ruff", "0.17.5", 3 * _HOUR
     now = time.time()
     today = time.localtime(now)
-    since = time.mktime((*today[:3], 14, 2, 0, 0, 0, -1))
+    down = messages.been_down(NEUTRAL, time.mktime((*today[:3], 14, 2, 0, 0, 0, -1)), "connection refused")
 
     def stands_in(reason: str) -> str:
         return messages.fallback(tool, version, age, messages.no_answer(NEUTRAL, reason))
@@ -137,7 +137,7 @@ def lines_table() -> str:
         ("it answers with an error", "warning", stands_in("HTTP 503")),
         ("a captive portal answers", "warning", stands_in("web page instead of an index")),
         ("it is slower than `patience`", "warning", messages.fallback_slow(tool, version, age, NEUTRAL, 3.0)),
-        ("it is known to be down", "warning", messages.fallback_open(tool, version, age, NEUTRAL, since, now + 40, now)),
+        ("it is known to be down", "warning", messages.fallback_open(tool, version, age, down, now + 40, now)),
         (
             "a release installs but does not start",
             "warning",

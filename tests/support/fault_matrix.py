@@ -122,7 +122,7 @@ CASES = [
     Case("files-untrusted", UNTRUSTED, world="files-untrusted"),
     Case("no-name", NO_LOOKUP, world="no-name"),
     Case("full", TIMED_OUT, world="full"),
-    Case("no-proxy", REFUSED, world="no-proxy"),
+    Case("no-proxy", NO_TUNNEL, world="no-proxy"),
     Case("locked-proxy", LOCKED_PROXY, world="locked-proxy"),
 ]
 
