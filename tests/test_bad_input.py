@@ -6,6 +6,8 @@ itself would refuse is refused in uvx's own words: that is in the differential s
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import venv
 from pathlib import Path
@@ -58,6 +60,11 @@ FLAGS = {
         "`--mode` cannot be used with `--offline`: both choose the mode",
     ),
 }
+NO_TOOL = {
+    "for a duration": (["--max-age", "demo-tool"], f"invalid --max-age `demo-tool`: {DURATION}"),
+    "for classes": (["-q", "--fallback-on", "demo-tool"], f"invalid --fallback-on `demo-tool`: {CLASSES}"),
+    "for a date": (["--cooldown", "demo-tool", "--"], "invalid --cooldown `demo-tool`: expected a duration like `7d`, or a date"),
+}
 VARIABLES = {
     "an unknown mode": ("LASTGOOD_MODE", "offline", f"invalid LASTGOOD_MODE `offline`: {MODES}"),
     "a duration with an unknown unit": ("LASTGOOD_MAX_AGE", "10x", f"invalid LASTGOOD_MAX_AGE `10x`: {DURATION}"),
@@ -68,6 +75,7 @@ VARIABLES = {
         "unreachabel",
         f"invalid LASTGOOD_FALLBACK_ON `unreachabel`: {CLASSES}; did you mean `unreachable`?",
     ),
+    "a switch that is none": ("LASTGOOD_QUIET", "banana", "invalid LASTGOOD_QUIET `banana`: expected a switch like `1` or `0`"),
     "a value of two lines": ("LASTGOOD_MODE", "a\nb", f"invalid LASTGOOD_MODE `a\\nb`: {MODES}"),
     "a value that would paint the terminal": ("LASTGOOD_MODE", "\033[31mx", f"invalid LASTGOOD_MODE `\\x1b[31mx`: {MODES}"),
     "a value that is no text": ("LASTGOOD_MODE", "\udcff", f"invalid LASTGOOD_MODE `\\xff`: {MODES}"),
@@ -234,10 +242,42 @@ def test_a_file_of_another_program_does_no_harm(demo: Index, sandbox: Sandbox) -
     assert len(demo.requests("file")) == 1
 
 
+@pytest.mark.parametrize("kind", ["directory", "pipe"])
+@pytest.mark.parametrize("name", ["pyproject.toml", "lastgood.toml", "the user's own"])
+def test_a_configuration_that_is_no_file(demo: Index, sandbox: Sandbox, name: str, kind: str) -> None:
+    """A directory, or a pipe that nobody writes to, says nothing and hides nothing further up: uvx would not read it either."""
+    below = sandbox.work / "below"
+    path = sandbox.config_home / "lastgood" / "lastgood.toml" if name == "the user's own" else below / name
+    for place in {below, path.parent}:
+        place.mkdir()
+    if kind == "directory":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    (sandbox.work / "lastgood.toml").write_text('mode = "prefer-cache"\n', "utf-8")
+    for _ in range(2):
+        result = sandbox.lastgood("run", "demo-tool", "--version", cwd=below, timeout=60)
+        assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+    assert len(demo.requests("file")) == 1
+    explained = sandbox.lastgood("why", "demo-tool", cwd=below, timeout=60).out
+    assert re.search(r"mode +prefer-cache  \(`mode` in .*lastgood.toml:1\)", explained), explained
+    assert sandbox.lastgood("doctor", cwd=below, timeout=60).status in {0, 1}
+
+
 def test_nothing_to_run(sandbox: Sandbox) -> None:
     """An empty argument list."""
     before = files_of(sandbox)
-    assert_one_line(sandbox, before, sandbox.lastgood("run"), "no tool is named; run `lastgood run TOOL`, or `lastgood run --help`")
+    for words in ((), ("--",)):
+        said = "no tool is named; run `lastgood run TOOL`, or `lastgood run --help`"
+        assert_one_line(sandbox, before, sandbox.lastgood("run", *words), said)
+
+
+@pytest.mark.parametrize(("words", "said"), NO_TOOL.values(), ids=NO_TOOL)
+def test_a_tool_where_a_value_belongs(demo: Index, sandbox: Sandbox, words: list[str], said: str) -> None:
+    """Where a flag has taken the tool for its value, the flag is named; uvx would only say that it has no command."""
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run", *words), said)
+    assert demo.requests() == []
 
 
 @pytest.mark.parametrize("name", PATH_TRICKS)
@@ -260,6 +300,16 @@ def test_a_name_that_no_state_may_have(sandbox: Sandbox, name: str) -> None:
     assert (result.status in {1, 2}, result.out, result.err.count("\n")) == (True, "", 1), result.err
     assert result.err.startswith("lastgood: error: ")
     assert files_of(sandbox) == before
+
+
+@pytest.mark.parametrize("verb", ["rollback", "hold", "unhold", "history", "status"])
+def test_a_name_that_nothing_can_be_kept_under(sandbox: Sandbox, verb: str) -> None:
+    """The commands about what is kept say that it is no name, and advise nothing that could not work either."""
+    before = files_of(sandbox)
+    for name in ("../../x", "/etc/x", "a/b", ".", "..", "~", "demo-tool\\..\\x", " ", ""):
+        assert_one_line(sandbox, before, sandbox.lastgood(verb, name), f"`{name}` is no name of a tool")
+    for name in ("demo-tool", "git+https://index.example/demo-tool", "_demo"):
+        assert "is no name of a tool" not in sandbox.lastgood(verb, name).err
 
 
 def test_no_uv_anywhere(demo: Index, sandbox: Sandbox, tmp_path: Path) -> None:

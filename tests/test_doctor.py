@@ -707,6 +707,19 @@ def test_hooks_that_fetch_when_they_run(alone: Sandbox) -> None:
     assert examine(alone).left() == ["hooks"]
 
 
+def test_files_that_say_nothing_to_lastgood_are_not_named(alone: Sandbox) -> None:
+    """Settings come from the files that have some, and from no other that lies on the way."""
+    (alone.work / "pyproject.toml").write_text('[project]\nname = "x"\n[tool.ruff]\nline-length = 100\n')
+    assert examine(alone).only("settings")["words"] == "defaults: no file says anything"
+    (alone.work.parent / "lastgood.toml").write_text('mode = "prefer-cache"\n')
+    own = alone.config_home / "lastgood" / "lastgood.toml"
+    own.parent.mkdir()
+    own.write_text("")
+    told = examine(alone).only("settings")["words"]
+    (alone.work.parent / "lastgood.toml").unlink()
+    assert told in {"from `../lastgood.toml`", f"from `{alone.work.parent}/lastgood.toml`"}
+
+
 def test_settings_that_cannot_be_used(alone: Sandbox) -> None:
     """A wrong key in a project file is a problem, told as `run` tells it."""
     (alone.work / "pyproject.toml").write_text("[tool.lastgood]\nmax_age = '1h'\n")

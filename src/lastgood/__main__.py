@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 def main(argv: "list[str] | None" = None) -> int:
     """Run lastgood with `argv` (without the program's name); the exit status."""
     words = sys.argv[1:] if argv is None else argv
-    if words[:1] == ["run"] and words[1:2] not in (["--help"], ["-h"], []):
+    if words[:1] == ["run"] and words[1:2] not in (["--help"], ["-h"], []) and words[1:] != ["--"]:
         try:
             from lastgood import fastpath
         except Exception as error:  # noqa: BLE001 (a half-upgraded install must not keep a tool from starting)

@@ -8,7 +8,7 @@ import time
 from lastgood import breaker, differences, generations, history, locks, paths, policy, refresh
 from lastgood import record as records
 from lastgood import scene as scenes
-from lastgood.errors import Damage, LastgoodError, NotNow
+from lastgood.errors import Damage, LastgoodError, NotNow, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,10 +54,19 @@ def all_records(home: str, prefix: str = "") -> "Iterator[Record]":
             yield found
 
 
+def check_name(tool: str) -> None:
+    """Raise UsageError where `tool` can be nobody's name: a path, or a sign."""
+    word = tool.strip()
+    is_path = "://" not in word and ("/" in word or "\\" in word)
+    if is_path or not (word[:1].isalnum() or word[:1] == "_"):
+        raise UsageError(f"`{tool}` is no name of a tool")
+
+
 def of_tool(home: str, tool: str, environ: "dict[str, str]") -> "list[Record]":
-    """The record that `lastgood run TOOL` uses here; where there is none, every record of that tool. Raises Nothing."""
+    """The record that `lastgood run TOOL` uses here; where there is none, every record of that tool. Raises Nothing, UsageError."""
     from lastgood import identity, request
 
+    check_name(tool)
     try:
         made = identity.identify(scenes.look([tool], environ))
     except request.Handover as refusal:

@@ -35,10 +35,11 @@ def look_at_settings(patient: Patient) -> "Iterator[Finding]":
     except SettingError as error:
         yield Finding("settings", PROBLEM, error.message, error.hint)
         return
-    read = [path for path in found.files if os.path.exists(path)]
-    named = ", ".join(f"`{os.path.relpath(path, patient.cwd)}`" if path.startswith(patient.cwd) else f"`{path}`" for path in read)
+    named = ", ".join(
+        f"`{os.path.relpath(path, patient.cwd)}`" if path.startswith(patient.cwd) else f"`{path}`" for path in found.spoke
+    )
     tools = f"; {messages.count(len(found.tools), 'tool')} in the table" if found.tools else ""
-    yield Finding("settings", OK, f"from {named}{tools}" if read else "defaults: no file says anything")
+    yield Finding("settings", OK, f"from {named}{tools}" if named else "defaults: no file says anything")
 
 
 def _configuration(patient: Patient) -> "project.Configuration":

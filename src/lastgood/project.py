@@ -44,16 +44,18 @@ class Entry:
 class Configuration:
     """What files, environment and flags say together.
 
-    texts   {setting: (text, where it came from)}   tools   {tool: Entry}   files   every file that was read or looked for
+    texts   {setting: (text, where it came from)}   tools   {tool: Entry}
+    files   every file that was read or looked for  spoke   those that say something to lastgood
     origins {setting: (file, keys)} of those that a file says
     """
 
-    __slots__ = ("entry", "files", "origins", "texts", "tools")
+    __slots__ = ("entry", "files", "origins", "spoke", "texts", "tools")
 
     def __init__(self) -> None:
         self.texts = {setting.name: (setting.default, "default") for setting in settings.SETTINGS}
         self.tools: dict[str, Entry] = {}
         self.files: list[str] = []
+        self.spoke: list[str] = []
         self.origins: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.entry: Entry | None = None
 
@@ -85,12 +87,8 @@ class Configuration:
 
     def check(self) -> None:
         """Raise SettingError where any setting cannot be used, needed now or not."""
-        self.mode()
-        self.classes()
-        settings.check_cooldown(*self.texts["cooldown"])
         for setting in settings.SETTINGS:
-            if setting.kind == "duration":
-                self.seconds(setting.name)
+            setting.check(*self.texts[setting.name])
 
 
 def load(
@@ -109,14 +107,14 @@ def load(
     """
     found = Configuration()
     found.files.append(user_file)
-    _take(found, _read(user_file, base), _shown(user_file, base))
+    _hear(found, _read(user_file, base), user_file, base)
     for path in configs:
         if left_by_anyone(path):
             continue
         found.files.append(path)
         section = _read(path, base)
         if section is not None:
-            _take(found, section, _shown(path, base))
+            _hear(found, section, path, base)
             break
     found.entry = _entry(found.tools, tool, package)
     if found.entry is not None:
@@ -131,6 +129,12 @@ def load(
             found.settle(setting.name, flags[setting.name], setting.flag)
     found.check()
     return found
+
+
+def _hear(found: Configuration, section: "dict[str, Any] | None", path: str, base: str) -> None:
+    if section:
+        found.spoke.append(path)
+    _take(found, section, _shown(path, base))
 
 
 def check(data: "dict[str, Any]", path: str, base: str = "") -> None:
@@ -177,6 +181,8 @@ def _shown(path: str, base: str) -> str:
 
 def read_table(path: str, base: str = "") -> "dict[str, Any]":
     """What a TOML file says; nothing where there is none. Raises SettingError where it cannot be read."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return {}  # a directory says nothing, and a pipe may never
     try:
         with open(path, "rb") as file:
             data = file.read()

@@ -7,7 +7,7 @@ is handed to plain uvx. The grammar and the table are those of uv 0.13 and prove
 import zlib
 
 from lastgood import settings
-from lastgood.errors import UsageError
+from lastgood.errors import SettingError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -352,6 +352,7 @@ def parse(argv: "list[str]") -> Words:
     words.cut = len(words.plain)
     words.plain += argv[index:]
     if index >= len(argv):
+        _check_flags(words)  # the tool's name may stand where a value belongs
         raise Handover("no tool is named", words)
     words.target = argv[index].strip()
     words.args = argv[index + 1 :]
@@ -384,6 +385,15 @@ def _own_option(words: Words, argv: "list[str]", index: int) -> int:
         raise UsageError(f"`{name}` cannot be used twice")
     words.flags[setting.name] = value
     return taken
+
+
+def _check_flags(words: Words) -> None:
+    """Raise UsageError where a value of lastgood's own options cannot be used."""
+    for name, value in words.flags.items():
+        try:
+            settings.BY_NAME[name].check(value, settings.BY_NAME[name].flag)
+        except SettingError as error:
+            raise UsageError(error.message) from error
 
 
 def _mode_word(words: Words, name: str, mode: str) -> None:

@@ -40,6 +40,19 @@ class Setting:
         """The bare name, also of a setting that no file may hold."""
         return self.env[len("LASTGOOD_") :].lower().replace("_", "-")
 
+    def check(self, text: str, where: str) -> None:
+        """Raise SettingError naming `where` the text came from, where no value of this kind is written so."""
+        if self.kind == "mode":
+            mode(text, where)
+        elif self.kind == "duration":
+            duration(text, where)
+        elif self.kind == "classes":
+            classes(text, where)
+        elif self.kind == "switch":
+            switch(text, where)
+        elif self.kind == "duration or date":
+            check_cooldown(text, where)
+
 
 SETTINGS = (
     Setting("mode", "mode", "prefer-latest", "what decides between the index and the last known good"),
@@ -76,8 +89,8 @@ def is_boolean(value: str) -> bool:
 
 
 def quiet(environ: "Mapping[str, str]") -> bool:
-    """Whether LASTGOOD_QUIET asks for silence."""
-    return is_on(environ.get("LASTGOOD_QUIET"))
+    """Whether LASTGOOD_QUIET asks for silence; what is no word of a switch does not."""
+    return environ.get("LASTGOOD_QUIET", "").lower() in _TRUE
 
 
 def duration(text: str, where: str) -> float:
@@ -93,6 +106,13 @@ def duration(text: str, where: str) -> float:
     if not digits.replace(".", "", 1).isdecimal() or not digits.isascii():
         raise SettingError(f"invalid {where} `{text}`: expected seconds or a duration like `10m`")
     return float(digits) * unit
+
+
+def switch(text: str, where: str) -> bool:
+    """Whether a switch of lastgood's own is on. Raises SettingError naming `where` the text came from."""
+    if not is_boolean(text):
+        raise SettingError(f"invalid {where} `{text}`: expected a switch like `1` or `0`")
+    return is_on(text)
 
 
 def number(text: str, where: str) -> int:

@@ -41,10 +41,8 @@ def configs(cwd: str) -> "list[str]":
     while True:
         for name in CONFIG_NAMES:
             path = place + "/" + name if place != "/" else "/" + name
-            try:
-                os.stat(path)
-            except OSError:
-                continue
+            if not os.path.isfile(path):
+                continue  # a directory, too, and a pipe that nobody may ever write to: uvx would not read them
             found.append(path)
             if name == CONFIG_NAMES[0]:
                 return found

@@ -168,7 +168,7 @@ def _main(words: "list[str]", environ: "dict[str, str]") -> int:
     verb = words[0]
     if verb not in VERBS:
         raise unknown(verb)
-    if words == ["run"]:
+    if words in (["run"], ["run", "--"]):
         raise UsageError("no tool is named", "run `lastgood run TOOL`, or `lastgood run --help`")
     if verb == "run" or any(word in ("-h", "--help") for word in (words[1:2] if verb in _RAW else words[1:])):
         return helptext.show([verb], VERBS, status=0)

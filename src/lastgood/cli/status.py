@@ -60,6 +60,8 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Print the table, JSON or Markdown."""
+    if given.tool is not None:
+        manage.check_name(given.tool)
     home = paths.home(environ)
     configuration = _configuration(environ)
     wrong = configuration if isinstance(configuration, LastgoodError) else None
