@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import sys
 
 import platformdirs
@@ -27,6 +29,14 @@ def test_the_default_home_is_the_users_data_directory(monkeypatch: pytest.Monkey
         assert paths.default_home(environ) == "/home/someone/Library/Application Support/lastgood"
     else:
         assert paths.default_home(environ) == platformdirs.user_data_dir("lastgood", appauthor=False)
+
+
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
+def test_without_a_home_the_machine_knows_one(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    """Where HOME is not set, or is empty, the password database says where the user's data directory is."""
+    monkeypatch.setenv("HOME", "")
+    assert paths.user_home(environ) == pwd.getpwuid(os.getuid()).pw_dir
+    assert paths.default_home(environ).startswith(pwd.getpwuid(os.getuid()).pw_dir + "/")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "a b", "a\n", "x" * 200])

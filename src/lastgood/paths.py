@@ -25,8 +25,16 @@ _REMEDY = "set `LASTGOOD_HOME` to a directory"
 
 
 def user_home(environ: "Mapping[str, str]") -> str:
-    """The user's home directory."""
-    return environ.get("HOME") or os.path.expanduser("~")
+    """The user's home directory: where HOME is not set, or empty, the one that the machine knows."""
+    named = environ.get("HOME")
+    if named:
+        return named
+    import pwd  # whoever has a HOME need not wait for it
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return os.path.expanduser("~")  # nobody knows this user
 
 
 def default_home(environ: "Mapping[str, str]") -> str:
