@@ -298,6 +298,16 @@ def test_unhold_also_forgets_a_rollback(demo: Index, sandbox: Sandbox) -> None:
     expect_version(later(sandbox), "2.0")
 
 
+def test_unhold_after_two_rollbacks(demo: Index, sandbox: Sandbox) -> None:
+    """Each version that was rolled back from is named."""
+    keep(sandbox)
+    keep_all(sandbox, demo, "2.0", "3.0")
+    for _ in range(2):
+        assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    said = "`demo-tool` 1.0 may be replaced by the next refresh, also by 3.0 and 2.0, which were rolled back from"
+    expect_said(sandbox.lastgood("unhold", "demo-tool"), said)
+
+
 def test_what_nobody_keeps(demo: Index, sandbox: Sandbox) -> None:
     """Each of the three says of a tool that is not kept what is wrong and what would help, in one line, and makes no home."""
     for verb in ("rollback", "hold", "unhold"):

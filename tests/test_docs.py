@@ -115,6 +115,7 @@ def test_help_names_every_setting(sandbox: Sandbox) -> None:
     assert listed
     assert [word for word in sorted(listed) if word not in told.out] == []
     flags = set(re.findall(r"^  (--[a-z-]+)", told.out, re.MULTILINE))
+    assert {"--prefer-cache", "--prefer-offline"} <= flags
     assert [flag for flag in sorted(flags) if f"`{flag}`" not in README] == []
 
 

@@ -149,6 +149,9 @@ def test_a_fresh_run_does_not_look_at_the_breaker(demo: Index, sandbox: Sandbox)
     ("word", "way_out"),
     [
         ("--refresh", ": run without `--refresh`, or with `--prefer-offline`"),
+        ("-U", ": run without `-U`, or with `--prefer-offline`"),
+        ("-vU", ": run without `--upgrade`, or with `--prefer-offline`"),
+        ("--reinstall-package=demo-tool", ": run without `--reinstall-package`, or with `--prefer-offline`"),
         ("--mode=strict-latest", " (--mode): run with `--prefer-offline`"),
     ],
 )

@@ -424,8 +424,16 @@ class _Run:
         if mode == "strict-latest" and not self.scene.words.fresh:
             return f"the mode is `strict-latest` ({self.request.configuration.where('mode')}): run with `--prefer-offline`"
         if mode == "strict-latest":
-            return "the mode is `strict-latest`: run without `--refresh`, or with `--prefer-offline`"
+            return f"the mode is `strict-latest`: run without {self._fresh_words()}, or with `--prefer-offline`"
         return "it is older than `stale-max`: raise it, or run with `--offline`"
+
+    def _fresh_words(self) -> str:
+        """What asks for news, as it was typed where it stands alone."""
+        words = self.scene.words
+        typed = [word.partition("=")[0] for word in words.plain[: words.cut]]
+        named = [name for name in typed if name in request.OPTIONS and request.OPTIONS[name][1] == "fresh"]
+        named = named or [name for name, _, kind in words.options if kind == "fresh"]
+        return " and ".join(f"`{name}`" for name in dict.fromkeys(named))
 
     def _climb(self, job: "Job", reason: str) -> None:
         """Become what a lower rung of the ladder offers; returns where none does."""

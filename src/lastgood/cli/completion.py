@@ -148,7 +148,7 @@ def _run_options() -> "list[Option]":
         for setting in settings.SETTINGS
         if setting.flag
     ]
-    found.append(Option(("--prefer-offline",), "The same as `--mode prefer-cache`", takes_value=False))
+    found.append(Option(("--prefer-offline", "--prefer-cache"), "The same as `--mode prefer-cache`", takes_value=False))
     mine = {name for option in found for name in option.names}
     for name, (canonical, _, takes_value, _) in request.OPTIONS.items():
         if name == canonical and name not in mine and name != "--help":

@@ -126,7 +126,7 @@ def _run_options() -> "list[tuple[str, str]]":
         for setting in settings.SETTINGS
         if setting.flag
     ]
-    rows.insert(1, ("--prefer-offline", "The same as `--mode prefer-cache`"))
+    rows[1:1] = [(name, "The same as `--mode prefer-cache`") for name in ("--prefer-cache", "--prefer-offline")]
     rows.append(("-h, --help", "Show this help"))
     return rows
 
