@@ -280,6 +280,13 @@ def test_a_tool_where_a_value_belongs(demo: Index, sandbox: Sandbox, words: list
     assert demo.requests() == []
 
 
+@pytest.mark.parametrize("words", [(), ("--",)])
+def test_nothing_to_explain(sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    """`why` without a tool is the same mistake as `run` without one."""
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("why", *words), "no tool is named; run `lastgood why TOOL`")
+
+
 @pytest.mark.parametrize("name", PATH_TRICKS)
 def test_a_tool_name_that_is_a_path(demo: Index, sandbox: Sandbox, name: str) -> None:
     """What is wrong with it is said by uvx, in its words and with its status; lastgood makes no file of that name, nowhere."""

@@ -357,6 +357,12 @@ repos:
   - {id: b, name: b, language: system, entry: 'uv tool run --from demo-tool "demo-tool"', args: [b]}
   - {id: c, name: c, language: system, entry: /opt/bin/lastgood run other-tool}
   - {id: f, name: f, language: system, entry: /usr/bin/env -u A B=c uvx third-tool}
+  - {id: g, name: g, language: system, entry: "bash -c 'A=b; uvx third-tool'"}
+  - id: h
+    name: h
+    language: system
+    entry: bash -c 'lastgood run fourth-tool "$@"' --
+  - {id: i, name: i, language: system, entry: "/bin/sh -c 'uvx fifth-tool check'"}
   - {id: d, name: d, language: system, entry: make lint}
   - {id: e, name: e, language: system, entry: "lastgood run 'unbalanced"}
 - repo: meta
@@ -378,6 +384,8 @@ def test_the_calls_of_a_configuration(tmp_path: Path) -> None:
         (["--from", "demo-tool", "demo-tool", "b"], []),
         (["other-tool"], []),
         (["third-tool"], []),
+        (["fourth-tool"], []),
+        (["fifth-tool", "check"], []),
     ]
     assert hookfile.calls(str(path))[0].where == "`shellcheck` of .pre-commit-config.yaml"
     assert [call.changes for call in hookfile.calls(str(path)) if call.changes] == [{"VIRTUAL_ENV": None}, {"A": None, "B": "c"}]

@@ -65,6 +65,12 @@ def outcome(result: Result) -> tuple[int, str, str]:
     return result.status, result.out, re.sub(r"\b\d+(\.\d+)?m?s\b", "T", result.err)
 
 
+def state(path: Path) -> tuple[int, ...]:
+    """Return what tells whether a file was touched; to read it is no touch."""
+    found = path.lstat()
+    return found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def no_real_uvx(sandbox: Sandbox, *places: Path) -> None:
     """Make PATH these directories and a real Python's: none of the programs that the sandbox offers."""
     path = dict.fromkeys([*places, system_python().parent, *posix_directories()])
@@ -151,12 +157,12 @@ def test_another_uvx_is_left_alone(sandbox: Sandbox, kind: str) -> None:
         theirs.mkdir()
     else:
         theirs.symlink_to(sandbox.bin / "uvx" if kind == "link" else sandbox.root / "nowhere")
-    before = theirs.lstat()
+    before = state(theirs)
     for action, advice in (("install", "; name another directory, which comes before it on PATH"), ("remove", "")):
         told = sandbox.lastgood("shim", action, str(place))
         assert (told.status, told.out) == (2, "")
         assert own_lines(told) == [f"error: `{theirs}` is another `uvx`, which is left alone{advice}"]
-    assert (theirs.lstat(), [path.name for path in place.iterdir()]) == (before, ["uvx"])
+    assert (state(theirs), [path.name for path in place.iterdir()]) == (before, ["uvx"])
 
 
 def test_a_directory_that_is_a_file_is_one_line(sandbox: Sandbox) -> None:

@@ -123,7 +123,6 @@ def test_on_an_empty_home(alone: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ((), "no tool is named"),
         (("python",), "a Python interpreter is asked for"),
         (("./tool",), "`./tool` is not the name of a package"),
         (("--no-cache", "demo-tool"), "`--no-cache` is plain uvx's"),

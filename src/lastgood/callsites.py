@@ -1,6 +1,7 @@
 """What call sites in other programs (nox, tox, hooks) share: the words that start this very lastgood, and what a command calls."""
 
 import os
+import shlex
 import sys
 
 TYPE_CHECKING = False
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 _OWN = ["lastgood", "run"]
 _STARTERS = (_OWN, ["uvx"], ["uv", "tool", "run"])
+_SHELLS = ("sh", "bash", "dash", "zsh")
+_SHELLS_OWN = frozenset("|&;<>()$`\n*?~")  # with one of these in its words a shell does more than start a command
 
 
 def program() -> "list[str]":
@@ -41,7 +44,7 @@ class Called:
 
 def called(command: "list[str]") -> "Called | None":
     """What a command line calls through lastgood or uvx; None for anything else."""
-    changes, words = _without_env(command)
+    changes, words = _without_env(_without_shell(command))
     named = [*(os.path.basename(word) for word in words[:1]), *words[1:]]
     for starter in _STARTERS:
         if named[: len(starter)] == starter:
@@ -52,6 +55,19 @@ def called(command: "list[str]") -> "Called | None":
 def changed(environ: "Mapping[str, str]", changes: "Changes") -> "dict[str, str]":
     """An environment as `env` changes it."""
     return {name: value for name, value in {**environ, **changes}.items() if value is not None}
+
+
+def _without_shell(words: "list[str]") -> "list[str]":
+    """The one command of a `sh -c`; the words as they are where there is no shell, or one that does more than start a command."""
+    if words[1:2] != ["-c"] or os.path.basename(words[0]) not in _SHELLS:
+        return words
+    script = "".join(words[2:3]).replace('"$@"', "")  # the file names of a hook
+    if _SHELLS_OWN.intersection(script):
+        return words
+    try:
+        return shlex.split(script)
+    except ValueError:
+        return words  # quotes that do not match: the shell says so
 
 
 def _without_env(words: "list[str]") -> "tuple[Changes, list[str]]":

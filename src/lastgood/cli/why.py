@@ -8,7 +8,7 @@ import time
 from lastgood import breaker, differences, identity, ladder, manage, messages, paths, policy, project, request, uv
 from lastgood import record as records
 from lastgood import scene as scenes
-from lastgood.errors import Damage, NoUvError
+from lastgood.errors import Damage, NoUvError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     """Explain."""
+    if given.words in ([], ["--"]):
+        raise UsageError("no tool is named", "run `lastgood why TOOL`")
     out = sys.stdout.write
     try:
         scene = scenes.look(given.words, environ)
