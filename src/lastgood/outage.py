@@ -18,6 +18,7 @@ OUTAGES = (UNREACHABLE, SERVER_ERROR, NOT_AN_INDEX)
 
 BAD_CONFIGURATION = "a configuration file of uv's is invalid"
 
+_UNREADABLE = "error: Failed to parse: "  # a configuration file, or words of the request
 _LOCAL = (
     ("No space left on device", "no space left on device"),
     ("Disk quota exceeded", "the disk quota is used up"),
@@ -28,7 +29,7 @@ _LOCAL = (
     ("Failed to initialize cache", "uv cannot use its cache"),
     ("Failed to read Python installation directory", "uv cannot read its directory of Pythons"),
     ("failed to create directory", "a directory could not be created"),
-    ("error: Failed to parse: ", BAD_CONFIGURATION),
+    (_UNREADABLE, BAD_CONFIGURATION),
     ("does not match the required version", "this is not the uv that its configuration requires"),
     ("Required uv version", "this is not the uv that its configuration requires"),
 )
@@ -104,6 +105,9 @@ def judge(words: str) -> Finding:
     """What uv's `words` (its standard error) say."""
     text = " ".join(tee.plain(words.encode("utf-8", "replace")).split())
     urls = addresses(text)
+    unreadable = text.partition(_UNREADABLE + "`")[2].partition("`")[0]
+    if unreadable and not unreadable.endswith(".toml"):
+        return Finding(ANSWER, NOT_FOUND, "uv cannot read the request", urls)
     for fragment, reason in _LOCAL:
         if fragment in text:
             return Finding(LOCAL, "local", reason)
