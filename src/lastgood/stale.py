@@ -153,11 +153,11 @@ def _after(scene: "Scene", card: "Card", told: behind.Told) -> str:
     if told.kind == refresh.REFUSED:
         notices.warn(scene, refresh.refused_line(card.tool, told.version, told.reason, card.version))
     elif told.kind != refresh.UNCHANGED:
-        notices.say_stands_in(scene, card, _clause(told))
+        notices.say_stands_in(scene, card, clause(told))
     return _start(scene, card)
 
 
-def _clause(told: behind.Told) -> str:
+def clause(told: behind.Told) -> str:
     """Why the last good runs, as people are told it."""
     if told.kind == refresh.OUTAGE:
         return told.reason

@@ -17,7 +17,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from lastgood import messages, outage, policy, refresh, request, settings
+from lastgood import behind, messages, outage, policy, refresh, request, settings, stale
 from lastgood.card import Card
 from lastgood.cli import app
 from tests.support.index import Index
@@ -137,6 +137,11 @@ def lines_table() -> str:
         ("it answers with an error", "warning", stands_in("HTTP 503")),
         ("a captive portal answers", "warning", stands_in("web page instead of an index")),
         ("it is slower than `patience`", "warning", messages.fallback_slow(tool, version, age, NEUTRAL, 3.0)),
+        (
+            "a new release takes longer than that to fetch",
+            "warning",
+            messages.fallback(tool, version, age, stale.clause(behind.Told(behind.FETCHING))),
+        ),
         ("it is known to be down", "warning", messages.fallback_open(tool, version, age, down, now + 40, now)),
         (
             "a release installs but does not start",
