@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 pytest.importorskip("tox")
 
+ABOUT_A_PACKAGE = (
+    "`demo` is neither one of its `tools` nor on PATH; if `demo-tool` provides it, name `demo` in `tools` "
+    'and write `demo = { from = "demo-tool" }` into [tool.lastgood.tools]'
+)
 HOUR = 3600.0
 OUTAGES = {"refused": "did not answer (connection refused)", "silent": "no answer from"}
 WITHOUT_UV = {"TOX_DISABLED_EXTERNAL_PLUGINS": "tox-uv"}
@@ -408,6 +412,10 @@ def test_with_nothing_kept_the_environment_fails_and_says_why(demo: Index, sandb
         (
             "tools = demo-tool\ncommands = demotool",
             "`demotool` is neither one of its `tools` nor on PATH; did you mean `demo-tool`?",
+        ),
+        (
+            "tools = demo-tool\ncommands = demo",
+            ABOUT_A_PACKAGE,
         ),
         ("tools = demo-tool\ncommands = xyz", "`xyz` is neither one of its `tools` nor on PATH; add it to `tools`"),
     ],

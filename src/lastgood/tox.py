@@ -37,7 +37,7 @@ from lastgood.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from tox.config.sets import EnvConfigSet
@@ -144,8 +144,7 @@ class LastgoodEnv(RunToxEnv):
             offline = ["--offline"] if _is_skipping(self) else []
             return [*callsites.program(), "run", *offline, tools[word], *cmd[1:]]
         if "/" not in word and shutil.which(word, path=self.environment_variables["PATH"]) is None:
-            hint = settings.suggestion(word, tuple(tools)) or "; add it to `tools`"
-            raise Fail(f"{self.where}: `{word}` is neither one of its `tools` nor on PATH{hint}")
+            raise Fail(f"{self.where}: `{word}` is neither one of its `tools` nor on PATH{_advice(word, tools)}")
         return cmd
 
     def _default_pass_env(self) -> list[str]:
@@ -220,6 +219,15 @@ def tox_add_env_config(env_conf: "EnvConfigSet", state: "State") -> None:
     warms = getattr(options, "no_test", False) and not getattr(options, "skip_env_install", False)
     if warms and "extra_setup_commands" in env_conf:
         _extend(env_conf, "extra_setup_commands", lambda commands: [*commands, *_warming(env_conf)])
+
+
+def _advice(word: str, tools: "Iterable[str]") -> str:
+    """What to do about a command that no tool is called by; a package's name often goes on where its command's ends."""
+    package = next((name for name in tools if name.startswith(word + "-")), "")
+    if package:
+        entry = f'{word} = {{ from = "{package}" }}'
+        return f"; if `{package}` provides it, name `{word}` in `tools` and write `{entry}` into [tool.lastgood.tools]"
+    return settings.suggestion(word, tuple(tools)) or "; add it to `tools`"
 
 
 def _extend(env_conf: "EnvConfigSet", key: str, change: "Callable[[list[Any]], list[Any]]") -> None:
