@@ -258,6 +258,51 @@ def test_a_tool_that_nobody_knows(alone: Sandbox, words: tuple[str, ...]) -> Non
     assert (result.status, result.out, result.err, alone.home.exists()) == (1, "", said, False)
 
 
+def test_a_tool_of_which_all_is_refused(index: Index, sandbox: Sandbox) -> None:
+    """The refusal is its history, and a section of the page; also when the events have been cut."""
+    index.publish(demo_tool("1.0", broken="import"))
+    sandbox.lastgood("warm", "demo-tool")
+    line = "1.0 refused: ImportError: this release of the demo tool is broken"
+    for _ in range(2):
+        assert told(sandbox) == [line]
+        assert sandbox.lastgood("history", "demo-tool").out.startswith("demo-tool  any version  now nothing\n")
+        assert [event["event"] for event in events_of(sandbox)] == ["refused"]
+        texts = written(sandbox).texts
+        assert ("demo-tool nothing" in texts["h2"], line in texts["span"]) == (True, True), texts
+        (sandbox.home / "events.jsonl").unlink(missing_ok=True)
+
+
+def test_the_page_keeps_together_what_belongs_together(alone: Sandbox) -> None:
+    """No row of a grid stands between an event and what moved with it, and no name of the legend breaks in a narrow window."""
+    enter(alone)
+    page = alone.lastgood("report", "-").out
+    assert "grid-template-columns: 9.5rem 1fr; gap: 0 .75rem;" in page
+    assert ".named { white-space: nowrap; }" in page
+    assert re.findall(r'<span class="named"><span [^>]*></span>([^<]*)</span>', page) == [
+        "a generation runs",
+        "the next one",
+        "its index is down",
+    ]
+
+
+def test_a_rollback_while_a_release_is_fetched(alone: Sandbox) -> None:
+    """What is kept then came after what somebody went back to, whatever ran when its refresh began."""
+    record = enter(alone, ago=9 * HOUR)
+    happen(alone, record, (80, "new", {"version": "1.2", "before": "1.0", "changes": ["demo-tool 1.0 → 1.2"]}))
+    happen(alone, record, (60, "rollback", {"version": "1.0", "before": "1.2", "changes": []}))
+    happen(alone, record, (40, "new", {"version": "1.3", "before": "1.2", "changes": ["demo-tool 1.2 → 1.3"]}))
+    happen(alone, record, (20, "new", {"version": "1.4", "before": "1.3", "changes": ["demo-tool 1.3 → 1.4"]}))
+    assert told(alone) == [
+        "1.0 is good",
+        "1.2 is good, after 1.0",
+        "  demo-tool 1.0 → 1.2",
+        "rolled back to 1.0 from 1.2",
+        "1.3 is good, after 1.0",
+        "1.4 is good, after 1.3",
+        "  demo-tool 1.3 → 1.4",
+    ]
+
+
 def test_lines_that_are_no_events(alone: Sandbox) -> None:
     """What somebody else wrote into the file of events is left out, by `history` and by `report`."""
     record = enter(alone)

@@ -19,6 +19,8 @@ from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_dep, demo_tool
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.index import Index
     from tests.support.sandbox import Sandbox
 
@@ -285,3 +287,131 @@ def test_a_home_that_says_nothing_of_choices(demo: Index, sandbox: Sandbox, dama
     lose_record(sandbox)
     assert mend(sandbox) == 0
     assert current_version(sandbox) == "2.0"
+
+
+# --- which record is meant ------------------------------------------------------------------------------------------
+
+SEE = "run `lastgood status demo-tool` to see all of it"
+
+
+def keep_three(sandbox: Sandbox, index: Index) -> None:
+    """Keep 1.0, 1.1 and 1.2 of the demo tool, the last of them current."""
+    for version in ("1.0", "1.1", "1.2"):
+        index.publish(demo_tool(version))
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    assert only_record(sandbox).generations[0].version == "1.2"
+
+
+@pytest.mark.parametrize("words", [("demo-tool@1.0",), ("demo-tool==1.0",), ("Demo_Tool@1.0", "--to", "1.0")], ids=" ".join)
+def test_a_version_of_the_tool_is_the_one_to_go_back_to(index: Index, sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    """`rollback TOOL@VERSION` means `--to VERSION`, also where both say the same."""
+    keep_three(sandbox, index)
+    (line,) = own_lines(sandbox.lastgood("rollback", *words))
+    assert line.startswith("`demo-tool` is now 1.0 (was 1.2)")
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+
+
+def test_two_versions_to_go_back_to(demo: Index, sandbox: Sandbox) -> None:
+    """Two different ones are a mistake of the words, and nothing changes."""
+    del demo
+    keep(sandbox)
+    result = sandbox.lastgood("rollback", "demo-tool@1.0", "--to", "1.1")
+    assert (result.status, own_lines(result)) == (2, ["error: `demo-tool@1.0` and `--to 1.1` name two versions"])
+
+
+def test_versions_that_what_runs_does_not_fit(index: Index, sandbox: Sandbox) -> None:
+    """Nothing is decided of what was not meant: one line says what runs and what was asked for, with words that a shell takes."""
+    keep_three(sandbox, index)
+    before = only_record(sandbox).held
+    for verb in ("hold", "unhold", "history"):
+        for words in ("demo-tool>=5", "demo-tool==1.1", "demo-tool@latest", "demo-tool[extra]"):
+            result = sandbox.lastgood(verb, words)
+            said = f"what is kept of `demo-tool` runs 1.2, which is not `{words}`; {SEE}"
+            assert (result.status, result.out, own_lines(result)) == (1, "", [f"error: {said}"])
+    assert sandbox.lastgood("rollback", "demo-tool>=5").status == 1
+    assert only_record(sandbox).held == before
+    fits = sandbox.lastgood("hold", "demo-tool>=1.2")
+    assert own_lines(fits) == ["`demo-tool` 1.2 is held; `lastgood unhold 'demo-tool>=1.2'` lets it move again"]
+    assert own_lines(sandbox.lastgood("unhold", "DEMO.tool<2")) == ["`demo-tool` 1.2 may be replaced by the next refresh"]
+
+
+def test_the_record_of_the_request_comes_first(demo: Index, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Versions select the record of that very request, also one that is kept elsewhere; only without one those that fit."""
+    (tmp_path / "uv.toml").write_text("")
+    keep(sandbox, "--config-file", str(tmp_path / "uv.toml"), "demo-tool>=1,<2")
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    assert sandbox.lastgood("hold", "demo-tool <2, >=1").status == 0
+    assert {record.request["specifier"]: record.held for record in all_records(sandbox)} == {">=1,<2": True, "": False}
+    assert sandbox.lastgood("hold", "demo-tool==2.0").status == 0
+    assert {record.request["specifier"]: record.held for record in all_records(sandbox)} == {">=1,<2": True, "": True}
+
+
+def test_status_and_history_find_the_same(demo: Index, sandbox: Sandbox) -> None:
+    """`status` takes what `history`, `hold` and `rollback` take: normalised names, and versions as they select records."""
+    keep(sandbox, "demo-tool>=1")
+    for words in ("demo-tool", "Demo_Tool", "DEMO.TOOL>=1", "demo-tool<3", "demo-tool@1.0"):
+        assert "demo-tool >=1  1.0 " in sandbox.lastgood("status", words).out, words
+        assert sandbox.lastgood("history", words).out.startswith("demo-tool  >=1  now 1.0\n"), words
+    demo.publish(demo_tool("2.0"))
+    nothing = (
+        "what is kept of `demo-tool` runs 1.0, which is not `demo-tool>=2`; run `lastgood status demo-tool` to see all of it\n"
+    )
+    result = sandbox.lastgood("status", "demo-tool>=2")
+    assert (result.status, result.out, result.err) == (0, nothing, "")
+    assert sandbox.lastgood("status", "--json", "demo-tool>=2").json()["tools"] == []
+
+
+def keep_for_three(sandbox: Sandbox, index: Index) -> None:
+    """Keep 1.0 of the demo tool for three requests from here, and 2.0 for one of them; none of them is a bare one."""
+    index.publish(demo_tool("1.0"))
+    for words in (("demo-tool>=1",), ("demo-tool<3",), ("--prerelease=allow", "demo-tool<3")):
+        assert sandbox.lastgood("warm", *words[-1:]).status == 0
+        keep(sandbox, *words)
+    index.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool>=1").status == 0
+
+
+def test_several_records_are_told_apart(index: Index, sandbox: Sandbox) -> None:
+    """Where a name means several records each line names its own, as `status` does."""
+    keep_for_three(sandbox, index)
+    labels = ("demo-tool <3 --prerelease=allow", "demo-tool <3", "demo-tool >=1")
+    versions = dict(zip(labels, ("1.0", "1.0", "2.0"), strict=True))
+    undo = "`lastgood unhold demo-tool` lets it move again"
+    assert set(own_lines(sandbox.lastgood("hold", "demo-tool"))) == {f"`{one}` {versions[one]} is held; {undo}" for one in labels}
+    shown = sandbox.lastgood("status").out
+    assert all(f"{label}  " in shown for label in labels), shown
+    unheld = own_lines(sandbox.lastgood("unhold", "demo-tool"))
+    assert set(unheld) == {f"`{one}` {versions[one]} may be replaced by the next refresh" for one in labels}
+
+
+def test_those_that_can_go_back_do(index: Index, sandbox: Sandbox) -> None:
+    """Of several records those that cannot go back are said, each with its label; the others go back; the status is 1."""
+    keep_for_three(sandbox, index)
+    result = sandbox.lastgood("rollback", "demo-tool")
+    stays = "2.0 stays kept back until a newer release is good"
+    assert (result.status, set(own_lines(result))) == (
+        1,
+        {
+            f"`demo-tool >=1` is now 1.0 (was 2.0); {stays}",
+            "error: nothing older than `demo-tool <3` 1.0 is kept",
+            "error: nothing older than `demo-tool <3 --prerelease=allow` 1.0 is kept",
+        },
+    )
+    assert {record.generation().version for record in all_records(sandbox)} == {"1.0"}  # type: ignore[union-attr]
+
+
+def test_a_record_that_a_newer_lastgood_wrote(demo: Index, sandbox: Sandbox) -> None:
+    """Whoever looks or decides says that it is there and cannot be read, not that nothing is kept."""
+    del demo
+    keep(sandbox)
+    path = sandbox.home / "records" / f"{only_record(sandbox).id}.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 7'))
+    what = "the record of `demo-tool` was written by a newer lastgood (format 7, this one reads 1); runs use plain `uvx`"
+    for verb in ("history", "hold", "unhold", "rollback"):
+        for words in ("demo-tool", "demo-tool>=1"):
+            result = sandbox.lastgood(verb, words)
+            assert (result.status, result.out, own_lines(result)) == (1, "", [f"error: {what}; update lastgood"])
+    assert sandbox.lastgood("status", "demo-tool").out == f"{what}; update lastgood\n"
+    assert sandbox.lastgood("status").out.splitlines()[1:] == [what]

@@ -18,7 +18,7 @@ from lastgood import breaker
 from lastgood import record as records
 from lastgood.cli.forecast import MOST
 from lastgood.record import Generation, Record
-from tests.support.kept import all_records, grow_old, keep, only_record, retry_now, trip
+from tests.support.kept import all_records, grow_old, keep, only_record, own_lines, retry_now, trip
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
 
@@ -114,6 +114,33 @@ def test_a_tool_goes_through_every_state(demo: Index, sandbox: Sandbox) -> None:
     shutil.rmtree(sandbox.home / "generations" / only_record(sandbox).current)
     row = cells(sandbox)
     assert (row["STATE"], row["VERSION"], row["OUTAGE RUNS"]) == ("missing", "1.0", "nothing")
+
+
+def test_a_tool_of_which_all_is_refused(demo: Index, sandbox: Sandbox) -> None:
+    """It is in the table in every form, refused and with no version; it is not counted as kept, and an outage would run nothing."""
+    demo.publish(demo_tool("1.0", name="broken-tool", broken="import"))
+    keep(sandbox)
+    sandbox.lastgood("warm", "broken-tool")
+    for words in (("status",), ("status", "broken-tool"), ("status", "broken-tool>=1")):
+        if words[-1] == "broken-tool>=1":
+            sandbox.lastgood("warm", "broken-tool>=1")
+        (line,) = [line for line in sandbox.lastgood(*words).out.splitlines() if line.startswith("broken-tool")]
+        assert re.fullmatch(r"broken-tool(?: >=1)? +····· \d+s +refused +prefer-latest +\S+ +nothing", line), line
+    assert sandbox.lastgood("status", "demo-tool").out.splitlines()[-1].startswith("1 kept, ")
+    assert sandbox.lastgood("status", "broken-tool").out.splitlines()[-1].startswith("0 kept, ")
+    row = as_json(sandbox, "broken-tool")["tools"][0]
+    assert (row["state"], row["version"], row["generations"], row["outage_runs"], row["outage_rung"]) == (
+        "refused",
+        "",
+        [],
+        "",
+        "nothing",
+    )
+    assert [one["version"] for one in row["refused"]] == ["1.0"]
+    assert "| broken-tool |  | " in sandbox.lastgood("status", "--markdown").out
+    said = own_lines(sandbox.lastgood("hold", "broken-tool"))
+    assert len(said) == 1
+    assert said[0].startswith("error: no good `broken-tool` is kept: 1.0 was refused (ImportError: "), said
 
 
 def test_a_clock_that_was_set_back(alone: Sandbox) -> None:

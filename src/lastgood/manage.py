@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lastgood.identity import Request
     from lastgood.record import Generation, Record
     from lastgood.refresh import Outcome
+    from lastgood.request import Handover, Target
     from lastgood.scene import Scene
 
 _LEASE_SECONDS = 60.0  # a refresh behind a tool may be under way: whoever warms would rather wait for it than hear of it
@@ -41,8 +42,11 @@ def open_home(home: str) -> None:
     paths.trusted(home)
 
 
-def all_records(home: str, prefix: str = "") -> "Iterator[Record]":
-    """Every record that keeps something, sorted by id; for a damaged one, what it would be rebuilt as."""
+def all_records(home: str, prefix: str = "", *, refused: bool = False) -> "Iterator[Record]":
+    """Every record that keeps something, sorted by id; for a damaged one, what it would be rebuilt as.
+
+    With `refused` also those of which nothing is known but a refused release.
+    """
     for identity in records.identities(home, prefix):
         try:
             found = records.load(home, identity)
@@ -50,7 +54,7 @@ def all_records(home: str, prefix: str = "") -> "Iterator[Record]":
             found = records.rebuild(home, identity, records.slug_of(identity))
         except (records.NewerFormat, OSError):
             continue
-        if found is not None and found.generations:
+        if found is not None and (found.generations or (refused and found.refused)):
             yield found
 
 
@@ -62,34 +66,138 @@ def check_name(tool: str) -> None:
         raise UsageError(f"`{tool}` is no name of a tool")
 
 
-def of_tool(home: str, tool: str, environ: "dict[str, str]") -> "list[Record]":
-    """The record that `lastgood run TOOL` uses here; where there is none, every record of that tool. Raises Nothing, UsageError."""
+def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = False) -> "list[Record]":
+    """The record that `lastgood run TOOL` uses here; where there is none, those that `of_words` finds. Raises Nothing, UsageError.
+
+    With `refused` also those of which nothing is known but a refused release.
+    """
     from lastgood import identity, request
 
     check_name(tool)
     try:
+        wanted = request.target(tool)
         made = identity.identify(scenes.look([tool], environ))
     except request.Handover as refusal:
-        raise Nothing(f"nothing is ever kept of `{tool}`: {refusal.reason}") from refusal
-    found = [one for one in all_records(home, made.slug + "-") if one.id == made.id]
-    found = found or [one for one in all_records(home) if one.tool == tool or one.request.get("package") == made.target.name]
+        raise never(tool, refusal) from refusal
+    known = list(all_records(home, refused=True))
+    found = [one for one in known if one.id == made.id]
     if not found:
-        raise Nothing(f"no good `{tool}` is kept", f"run `lastgood warm {shlex.quote(tool)}` while the index is up")
+        found = of_words(known, wanted, made.target.name)
+        late = newer(home, made.slug + "-")
+        if made.id in late or (late and not found):
+            raise written_by_a_newer(made.tool, late)
+    kept = [one for one in found if one.generations or refused]
+    if not kept:
+        raise _nothing(tool, made.target.name, found, known)
+    return kept
+
+
+def of_words(known: "Sequence[Record]", wanted: "Target", package: str = "") -> "list[Record]":
+    """Those of `known` that are of the tool that is `wanted`, or of its `package`, by their normalised names.
+
+    Where versions are named: those of that very request, else those of which what runs fits.
+    """
+    from lastgood import request
+
+    names = {wanted.name or request.without_credentials(wanted.url), package} - {""}
+    mine = [one for one in known if one.request.get("package") in names or request.normalise(one.tool) in names]
+    if wanted.extras:
+        mine = [one for one in mine if one.request.get("extras") == list(wanted.extras)]
+    asked = _versions(wanted)
+    if not asked:
+        return mine
+    same = [one for one in mine if _parts(one.request.get("specifier", "")) == _parts(asked)]
+    return same or [one for one in mine if wanted.specifier and _fits(one, wanted.specifier)]
+
+
+def _versions(wanted: "Target") -> str:
+    """What a target says of versions, as the fields of a request have it."""
+    from lastgood import request
+
+    if wanted.kind != "registry":
+        return request.without_credentials(wanted.text)
+    return "@latest" if wanted.latest else wanted.specifier
+
+
+def _parts(specifier: str) -> "set[str]":
+    return {part.replace(" ", "") for part in specifier.split(",")}
+
+
+def _fits(record: "Record", specifier: str) -> bool:
+    """Whether what runs is a version that is asked for."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # only where versions are named
+    from packaging.version import InvalidVersion
+
+    current = record.generation()
+    try:
+        return current is not None and SpecifierSet(specifier).contains(current.version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return False
+
+
+def never(tool: str, refusal: "Handover") -> Nothing:
+    """What is said of a tool that only plain uvx runs."""
+    from lastgood.request import without_credentials
+
+    return Nothing(f"nothing is ever kept of `{without_credentials(tool)}`: {without_credentials(refusal.reason)}")
+
+
+def newer(home: str, prefix: str = "") -> "dict[str, int]":
+    """The records that a newer lastgood wrote, each with its format."""
+    found = {}
+    for identity in records.identities(home, prefix):
+        try:
+            records.load(home, identity)
+        except records.NewerFormat as error:
+            found[identity] = int(error.args[0])
+        except (Damage, OSError):
+            continue
     return found
 
 
-def roll_back(home: str, record: "Record", to: str = "") -> "tuple[Generation, Generation]":
+def written_by_a_newer(tool: str, late: "dict[str, int]") -> Nothing:
+    """What is said of a tool of which there are records of a newer format."""
+    both = f"format {max(late.values())}, this one reads {records.FORMAT}"
+    return Nothing(f"the record of `{tool}` was written by a newer lastgood ({both}); runs use plain `uvx`", "update lastgood")
+
+
+def _nothing(tool: str, package: str, found: "Sequence[Record]", known: "Sequence[Record]") -> Nothing:
+    """What is said where nothing is kept of a tool: what was refused, or what is kept that is not what was asked for."""
+    from lastgood import request
+
+    wanted, shown = request.target(tool), request.without_credentials(tool)
+    refused = [one for record in found for one in record.refused]
+    if refused:
+        what = f"no good `{shown}` is kept: {refused[-1]['version'] or 'what was resolved'} was refused ({refused[-1]['error']})"
+        return Nothing(what, f"run `lastgood history {shlex.quote(shown)}` for more")
+    others = of_words(known, request.target(wanted.command), package) if wanted.command else []
+    runs = sorted({current.version for one in others if (current := one.generation()) is not None})
+    if runs:
+        what = f"what is kept of `{wanted.command}` runs {' and '.join(runs)}, which is not `{shown}`"
+        return Nothing(what, f"run `lastgood status {wanted.command}` to see all of it")
+    return Nothing(f"no good `{shown}` is kept", f"run `lastgood warm {shlex.quote(shown)}` while the index is up")
+
+
+def called(found: "Sequence[Record]") -> "list[str]":
+    """What each of some records is called: the tool; where there are several, as `lastgood status` tells them apart."""
+    if len(found) == 1:
+        return [found[0].tool]
+    return differences.told_apart([differences.label(one.tool, one.request) for one in found], [one.request for one in found])
+
+
+def roll_back(home: str, record: "Record", to: str = "", called: str = "") -> "tuple[Generation, Generation]":
     """Make an earlier generation the current one; (the one before, the one now). It stays so until a newer release is good.
 
-    Atomic and without network. Raises Nothing where no earlier generation is kept, LastgoodError where the record is locked.
+    Atomic and without network. `called` is what an error calls the record, if not as the tool. Raises Nothing where no earlier
+    generation is kept, LastgoodError where the record is locked.
     """
     with records.exclusive(home, record.id):
         fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
         if fresh is None or fresh.generation() is None:
-            raise Nothing(f"no good `{record.tool}` is kept")
+            raise Nothing(f"no good `{called or record.tool}` is kept")
         before = fresh.generation()
         assert before is not None
-        now = _earlier(home, fresh, before, to)
+        now = _earlier(home, fresh, before, to, called or record.tool)
         fresh.refused = [old for old in fresh.refused if old["digest"] not in (before.digest, now.digest)]
         if now.kept <= before.kept:  # else somebody goes forward again, by `--to`
             version = before.version if before.version != now.version else ""
@@ -125,15 +233,15 @@ def hold(home: str, record: "Record", *, held: bool) -> "tuple[Generation, bool]
         return current, not so_already
 
 
-def _earlier(home: str, record: "Record", before: "Generation", to: str) -> "Generation":
+def _earlier(home: str, record: "Record", before: "Generation", to: str, called: str) -> "Generation":
     kept = [one for one in record.generations if one.id != before.id and _can_run(home, one)]
     others = ", ".join(f"`--to {one.version}`" for one in kept)
     sent_back = [one for one in record.generations if any(one.digest == old["digest"] for old in record.refused)]
     kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept and one not in sent_back)]
     if not kept:
-        what = f"no `{record.tool}` {to} is kept" if to else f"nothing older than `{record.tool}` {before.version} is kept"
+        what = f"no `{called}` {to} is kept" if to else f"nothing older than `{called}` {before.version} is kept"
         if to == before.version:
-            what = f"`{record.tool}` {to} is what runs now"
+            what = f"`{called}` {to} is what runs now"
         raise Nothing(what, f"what is: {others}" if others else "")
     return kept[0]
 

@@ -26,7 +26,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     events = history.read(home)
     out = sys.stdout.write
-    found = manage.of_tool(home, given.tool, environ)
+    found = manage.of_tool(home, given.tool, environ, refused=True)
     for record, wanted in zip(found, timeline.asked_for(found), strict=True):
         mine = timeline.of(record, events)
         if given.json:

@@ -1,5 +1,7 @@
 """`lastgood hold`: no refresh replaces what runs now. Also what it shares with `unhold`."""
 
+import shlex
+
 from lastgood import manage, messages, paths
 
 TYPE_CHECKING = False
@@ -21,14 +23,17 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Hold."""
-    for record, current, changed in turned(given, environ, held=True):
-        how = "is held" if changed else "is already held"
-        messages.say("", f"`{record.tool}` {current.version} {how}; `lastgood unhold {given.tool}` lets it move again", environ)
+    undo = f"`lastgood unhold {shlex.quote(given.tool)}` lets it move again"
+    for called, _, current, changed in turned(given, environ, held=True):
+        messages.say("", f"`{called}` {current.version} {'is held' if changed else 'is already held'}; {undo}", environ)
     return 0
 
 
-def turned(given: "argparse.Namespace", environ: "dict[str, str]", *, held: bool) -> "Iterator[tuple[Record, Generation, bool]]":
-    """Hold, or let go: each record of the tool as it was before, what runs, and whether that was not so already."""
+def turned(
+    given: "argparse.Namespace", environ: "dict[str, str]", *, held: bool
+) -> "Iterator[tuple[str, Record, Generation, bool]]":
+    """Hold, or let go, each record of the tool: what it is called, how it was before, what runs, and whether that changed."""
     home = paths.home(environ)
-    for record in manage.of_tool(home, given.tool, environ):
-        yield record, *manage.hold(home, record, held=held)
+    found = manage.of_tool(home, given.tool, environ)
+    for record, called in zip(found, manage.called(found), strict=True):
+        yield called, record, *manage.hold(home, record, held=held)

@@ -40,11 +40,12 @@ svg { width: 100%; height: 40px; display: block; }
 .names > .end { flex-direction: row-reverse; } .names > .end span { padding: 0 0 0 .6em; }
 .names > .end span + span { padding: 0; margin-right: auto; }
 ol { list-style: none; margin: .5rem 0 0; padding: 0; font-size: .92rem; }
-ol > li { display: grid; grid-template-columns: 9.5rem 1fr; gap: .75rem; padding: .15rem 0; border-top: 1px solid var(--line); }
+ol > li { display: grid; grid-template-columns: 9.5rem 1fr; gap: 0 .75rem; padding: .15rem 0; border-top: 1px solid var(--line); }
 ol > li > * { min-width: 0; overflow-wrap: anywhere; }
 ol > li ul { grid-column: 2; margin: 0; padding: 0; list-style: none; color: var(--quiet); }
 time { color: var(--quiet); font-variant-numeric: tabular-nums; } .bad { color: var(--down); }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .3em; vertical-align: -.05em; }
+.named { white-space: nowrap; }
 @media (max-width: 40rem) { ol > li { grid-template-columns: 1fr; gap: 0; } ol > li > * { min-width: 0; overflow-wrap: anywhere; }
 ol > li ul { grid-column: 1; } }
 """
@@ -58,7 +59,7 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Write the page."""
     home = paths.home(environ)
-    records = list(manage.all_records(home))
+    records = list(manage.all_records(home, refused=True))
     text = page(records, history.read(home), time.time())
     if given.file == "-":
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # as the page says of itself, whatever the terminal's is
@@ -95,7 +96,7 @@ def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) ->
     sections = "".join(_section(one, wanted, timeline.of(one, events), now) for one, wanted in pairs)
     nothing = "" if records else "<p>Nothing is kept yet: run a tool with <code>lastgood run</code>.</p>"
     keys = "".join(
-        f'<span class="key" style="background:var(--{name})"></span>{text} &nbsp; '
+        f'<span class="named"><span class="key" style="background:var(--{name})"></span>{text}</span> &nbsp; '
         for name, text in (("run", "a generation runs"), ("run2", "the next one"), ("down", "its index is down"))
     )
     return (

@@ -1,6 +1,7 @@
 """`lastgood rollback`: go back to the version that ran before, at once and without network."""
 
-from lastgood import differences, manage, messages, paths
+from lastgood import differences, manage, messages, paths, request
+from lastgood.errors import LastgoodError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,7 +9,9 @@ if TYPE_CHECKING:
 
     from lastgood.record import Generation
 
-ABOUT = "  The version that is left stays away until a newer release is good."
+ABOUT = """\
+  The version that is left stays away until a newer release is good.
+  `TOOL@VERSION` is `TOOL --to VERSION`."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
@@ -18,12 +21,36 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
-    """Roll back."""
+    """Roll back; of several records each that can."""
     home = paths.home(environ)
-    for record in manage.of_tool(home, given.tool, environ):
-        before, now = manage.roll_back(home, record, given.to)
-        messages.say("", f"`{record.tool}` is now {_said(before, now)}", environ)
-    return 0
+    tool, to = _asked(given.tool, given.to)
+    found = manage.of_tool(home, tool, environ)
+    status = 0
+    for record, called in zip(found, manage.called(found), strict=True):
+        try:
+            before, now = manage.roll_back(home, record, to, called)
+        except LastgoodError as error:
+            if len(found) == 1:
+                raise
+            messages.tell(error, environ)
+            status = 1
+        else:
+            messages.say("", f"`{called}` is now {_said(before, now)}", environ)
+    return status
+
+
+def _asked(tool: str, to: str) -> "tuple[str, str]":
+    """The tool and the version to go back to: an exact version of the tool is that. Raises UsageError for two versions."""
+    try:
+        wanted = request.target(tool)
+    except request.Handover:
+        return tool, to  # whoever looks for its record says what is wrong
+    if not wanted.exact:
+        return tool, to
+    version = wanted.specifier.lstrip("=").strip()
+    if to not in ("", version):
+        raise UsageError(f"`{tool}` and `--to {to}` name two versions")
+    return wanted.command + (f"[{','.join(wanted.extras)}]" if wanted.extras else ""), version
 
 
 def _said(before: "Generation", now: "Generation") -> str:

@@ -22,6 +22,7 @@ from lastgood import (
     settings,
     surroundings,
 )
+from lastgood import record as records
 from lastgood.cli import forecast
 from lastgood.errors import LastgoodError
 
@@ -41,7 +42,8 @@ ABOUT = """\
   STATE   fresh    the index answered within max-age
           stale    the next run asks the index, or runs this in an outage
           held     no refresh replaces it (`lastgood unhold`)
-          refused  a newer release does not start, or was rolled back from
+          refused  a newer release does not start, or was rolled back from;
+                   without a VERSION no release was good yet
           missing  what was kept cannot run; the next run builds it again
 
   OUTAGE RUNS  the version, and in brackets from where, unless it is kept:
@@ -65,21 +67,48 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     configuration = _configuration(environ)
     wrong = configuration if isinstance(configuration, LastgoodError) else None
-    found = collect(home, given.tool, environ, None if isinstance(configuration, LastgoodError) else configuration)
+    wanted, nothing = _wanted(home, given.tool, environ)
+    found = collect(home, wanted, environ, None if isinstance(configuration, LastgoodError) else configuration)
     if given.json:
         sys.stdout.write(json.dumps(found, indent=2, sort_keys=True) + "\n")
     else:
-        _print(given, found, home)
+        _print(given, found, home, nothing)
     if wrong is not None:
         sys.stdout.flush()
         messages.tell(wrong, environ)
     return 0 if wrong is None else wrong.status
 
 
-def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str) -> None:
+def _wanted(home: str, tool: "str | None", environ: "dict[str, str]") -> "tuple[list[Record], str]":
+    """The records to show, those that `lastgood history TOOL` would tell of; and what to say where there are none.
+
+    A tool that is named without versions is meant whole: every request for it is shown.
+    """
+    known = list(manage.all_records(home, refused=True))
+    later = f"run `lastgood warm {shlex.quote(request.without_credentials(tool or 'TOOL'))}` while the index is up"
+    if tool is None:
+        return known, f"nothing is kept yet in {home}; {later}"
+    try:
+        asked = request.target(tool)
+        if asked.specifier or asked.latest or asked.extras or asked.url:
+            return manage.of_tool(home, tool, environ, refused=True), ""
+    except request.Handover as refusal:
+        return [one for one in known if one.tool == tool], _line(manage.never(tool, refusal))
+    except LastgoodError as error:
+        return [], _line(error)
+    late = {} if (found := manage.of_words(known, asked)) else manage.newer(home, paths.slug(asked.name) + "-")
+    if late:
+        return [], _line(manage.written_by_a_newer(tool, late))
+    return found, f"no good `{tool}` is kept in {home}; {later}"
+
+
+def _line(error: LastgoodError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str, nothing: str) -> None:
     if not found["tools"]:
-        what = f"no good `{given.tool}` is kept" if given.tool else "nothing is kept yet"
-        sys.stdout.write(f"{what} in {home}; run `lastgood warm {shlex.quote(given.tool or 'TOOL')}` while the index is up\n")
+        sys.stdout.write(nothing + "\n")
     elif given.markdown:
         sys.stdout.write(_markdown(found["tools"]))
     else:
@@ -88,20 +117,21 @@ def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str) -> N
         render.table(
             _COLUMNS, [_cells(row) for row in found["tools"]], styles=[_style(row) for row in found["tools"]], spare=(5, 4)
         )
-    below = _below(found)
+    below = _below(found, {} if given.tool else manage.newer(home))
     if below and given.markdown:
         sys.stdout.write("\n")  # or they would be rows of the table
     for line in below:
         _say(line)
     if found["tools"] and not given.markdown:
-        count, tools = len(found["tools"]), len({row["tool"] for row in found["tools"]})
+        kept = [row["tool"] for row in found["tools"] if row["generations"]]
+        count, tools = len(kept), len(set(kept))
         of = f" of {messages.count(tools, 'tool')}" if tools != count else ""
         sys.stdout.write(f"{count} kept{of}, {messages.size(found['bytes'])} in {home}\n")
 
 
-def _below(found: "dict[str, Any]") -> "list[str]":
-    """What is to be said beside the table."""
-    lines = []
+def _below(found: "dict[str, Any]", late: "dict[str, int]") -> "list[str]":
+    """What is to be said beside the table; `late` are the records that a newer lastgood wrote."""
+    lines = [manage.written_by_a_newer(records.slug_of(name), {name: number}).message for name, number in late.items()]
     for host in found["hosts"]:
         wait = f"next try in {messages.ago(host['next_try_in'])}" if host["next_try_in"] > 0 else "the next run tries again"
         lines.append(f"{host['host']} is down since {messages.clock(host['since'])} ({host['reason']}); {wait}")
@@ -127,10 +157,11 @@ def _configuration(environ: "dict[str, str]") -> "Configuration | LastgoodError 
         return None
 
 
-def collect(home: str, tool: "str | None", environ: "dict[str, str]", configuration: "Configuration | None") -> "dict[str, Any]":
+def collect(
+    home: str, wanted: "list[Record]", environ: "dict[str, str]", configuration: "Configuration | None"
+) -> "dict[str, Any]":
     """What `--json` prints; documented in docs/json.md."""
     now = time.time()
-    wanted = [one for one in manage.all_records(home) if tool in (None, one.tool, one.request.get("package"))]
     labels = [differences.label(one.tool, one.request) for one in wanted]
     rows = [_row(home, record, now, configuration) for record in wanted]
     for row, label in zip(rows, differences.told_apart(labels, [one.request for one in wanted]), strict=True):
@@ -204,6 +235,8 @@ def _number(seconds: float) -> "float | None":
 
 
 def _state(record: "Record", age: "float | None", max_age: float, *, stands: bool) -> str:
+    if not record.generations:
+        return "refused"  # or nothing would be known of it
     if not stands:
         return "missing"
     if record.held:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def of(record: "Record", events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
-    """The events of a record and of its hosts, oldest first; generations that the bounded history forgot are put back."""
+    """The events of a record and of its hosts, oldest first; what the bounded history forgot of them is put back."""
     mine = [event for event in events if event.get("record") == record.id]
     others = [event for event in events if event.get("record") != record.id and event.get("host") in record.hosts]
     mine += [event for event in others if event["event"] in ("outage", "recovered")]
@@ -21,7 +21,26 @@ def of(record: "Record", events: "list[dict[str, Any]]") -> "list[dict[str, Any]
         for one in record.generations
         if one.version not in known
     ]
-    return sorted(mine, key=lambda event: float(event["at"]))
+    told = {event.get("version") for event in mine if event["event"] == "refused"}
+    mine += [
+        {"at": one["at"], "event": "refused", "version": one["version"], "reason": one["error"]}
+        | {"tool": record.tool, "record": record.id}
+        for one in record.refused
+        if one["by"] == "check" and one["version"] not in told
+    ]
+    return _after_rollbacks(sorted(mine, key=lambda event: float(event["at"])))
+
+
+def _after_rollbacks(events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
+    """The same; a release that came while somebody rolled back came after what ran then, not after what its refresh had found."""
+    out: list[dict[str, Any]] = []
+    back = ""
+    for event in events:
+        wrong = event["event"] == "new" and event.get("before") and back not in ("", event["before"])
+        out.append({**event, "before": back, "changes": []} if wrong else event)  # what moved is told of the other one
+        if event["event"] in ("new", "rollback"):
+            back = str(event.get("version", "")) if event["event"] == "rollback" else ""
+    return out
 
 
 def asked_for(records: "Sequence[Record]") -> "list[str]":

@@ -15,10 +15,10 @@ arguments = hold.arguments
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Let go."""
-    for record, current, changed in hold.turned(given, environ, held=False):
+    for called, record, current, changed in hold.turned(given, environ, held=False):
         sent_back = [one["version"] for one in record.refused if one["by"] == "rollback" and one["version"]]
         which = "which was" if len(sent_back) == 1 else "which were"
         also = f", also by {' and '.join(sent_back)}, {which} rolled back from" if sent_back else ""
         already = "" if changed else "is not held; it "
-        messages.say("", f"`{record.tool}` {current.version} {already}may be replaced by the next refresh{also}", environ)
+        messages.say("", f"`{called}` {current.version} {already}may be replaced by the next refresh{also}", environ)
     return 0
