@@ -84,6 +84,63 @@ def test_the_tab_key_in_bash(demo: Index, sandbox: Sandbox) -> None:
             terminal.read_until(f"{shown}#{number}".encode())
 
 
+def keep_two(sandbox: Sandbox, index: Index) -> None:
+    """Keep 1.0 and 2.0 of the demo tool, with lastgood on PATH and a file in the way."""
+    on_path(sandbox)
+    keep(sandbox)
+    index.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    (sandbox.work / "1.file").touch()
+
+
+def test_versions_to_go_back_to_in_bash(demo: Index, sandbox: Sandbox) -> None:
+    """Behind `--to` stand the versions that are kept beside what runs, and no files."""
+    shell = shell_or_skip("bash")
+    keep_two(sandbox, demo)
+    with sandbox.terminal([shell, "--norc", "--noprofile", "-i"], env={"TERM": "dumb", "PS1": "$ "}, size=(24, 200)) as terminal:
+        terminal.type(b'eval "$(lastgood completion bash)"; echo read""y\r')
+        terminal.read_until(b"ready\r\n$ ")
+        terminal.type(b"lastgood rollback demo-tool --to \t#1\x15")
+        terminal.read_until(b"lastgood rollback demo-tool --to 1.0 #1")
+        terminal.type(b"lastgood rollback demo-tool --to=\t#2\x15")
+        terminal.read_until(b"lastgood rollback demo-tool --to=1.0 #2")
+        terminal.type(b"lastgood rollback --to \t#3\x15")
+        terminal.read_until(b"lastgood rollback --to \a#3")
+
+
+def test_versions_to_go_back_to_in_fish(demo: Index, sandbox: Sandbox) -> None:
+    """The same in fish."""
+    shell = shell_or_skip("fish")
+    keep_two(sandbox, demo)
+    for words, offered in (("demo-tool --to ", ["1.0"]), ("demo-tool --to=", ["--to=1.0"]), ("--to ", [])):
+        script = f"lastgood completion fish | source; complete -C 'lastgood rollback {words}'"
+        result = sandbox.run([shell, "--no-config", "-c", script])
+        assert (result.status, [line.partition("\t")[0] for line in result.out.splitlines()]) == (0, offered), result
+
+
+def test_versions_to_go_back_to_in_zsh(demo: Index, sandbox: Sandbox) -> None:
+    """The same in zsh."""
+    shell = shell_or_skip("zsh")
+    keep_two(sandbox, demo)
+    with sandbox.terminal([shell, "-f", "-i"], env={"TERM": "dumb", "PS1": "$ "}, size=(24, 200)) as terminal:
+        terminal.type(b'autoload -U compinit; compinit -D -u; eval "$(lastgood completion zsh)"; PS1=prom""pt:\r')
+        terminal.read_until(b"prompt:")  # before it the terminal itself would take what is typed
+        terminal.type(b"lastgood rollback demo-tool --to \t")
+        terminal.read_until(b"--to 1.0")
+        terminal.type(b"\x15lastgood rollback demo-tool --to=\t")
+        terminal.read_until(b"--to=1.0")
+
+
+def test_names_of_versions(index: Index, sandbox: Sandbox) -> None:
+    """They are those of the record that `rollback` would change, the newest first, without what runs; else there are none."""
+    for version in ("1.0", "1.1", "1.2"):
+        index.publish(demo_tool(version))
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    for words, out in (("demo-tool", "1.1\n1.0\n"), ("Demo_Tool", "1.1\n1.0\n"), ("nobody", ""), ("./here", ""), ("", "")):
+        result = sandbox.lastgood("completion", "--versions", words)
+        assert (result.status, result.out, result.err) == (0, out, "")
+
+
 def test_every_word_is_in_every_script() -> None:
     """Each command, its options and its fixed words are in the script of each shell: all three come from the same tables."""
     known = completion.verbs()

@@ -2,7 +2,7 @@ r"""`lastgood completion`: what a shell needs to complete the words of lastgood.
 
 Generated from the tables that the commands themselves are made of: a verb or an option that exists is completed, and nothing else.
 The names of tools are asked for while the user types: by `lastgood completion --kept` for what is kept, by `lastgood completion
---tools` for that and the tools table.
+--tools` for that and the tools table; the versions to go back to by `lastgood completion --versions TOOL`.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 
-from lastgood import paths, project, request, settings, surroundings
+from lastgood import manage, paths, project, request, settings, surroundings
 from lastgood import record as records
 from lastgood.errors import Damage, LastgoodError, UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "zsh", "fish")
 TOOLS, KEPT, FILES, DIRECTORIES = "tools", "kept", "files", "directories"
+VERSIONS = "versions"
 ABOUT = """\
   bash   eval "$(lastgood completion bash)"       in ~/.bashrc
   zsh    eval "$(lastgood completion zsh)"        in ~/.zshrc, after compinit
@@ -34,15 +35,21 @@ _MOST_READ = 200
 
 
 class Option:
-    """One option: its spellings, what it is for, whether a value follows, and the values that are known."""
+    """One option: its spellings, what it is for, whether a value follows, and the values that are known.
 
-    __slots__ = ("choices", "help", "names", "takes_value")
+    `kind` is VERSIONS where the value is a version of the tool that is kept.
+    """
 
-    def __init__(self, names: "Iterable[str]", text: str, *, takes_value: bool, choices: "Iterable[str]" = ()) -> None:
+    __slots__ = ("choices", "help", "kind", "names", "takes_value")
+
+    def __init__(
+        self, names: "Iterable[str]", text: str, *, takes_value: bool, choices: "Iterable[str]" = (), kind: str = ""
+    ) -> None:
         self.names = tuple(names)
         self.help = text
         self.takes_value = takes_value
         self.choices = tuple(choices)
+        self.kind = kind
 
 
 class Verb:
@@ -63,6 +70,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", nargs="?", choices=SHELLS, metavar="SHELL", help="`bash`, `zsh` or `fish`")
     parser.add_argument("--tools", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--kept", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--versions", metavar="TOOL", help=argparse.SUPPRESS)
 
 
 def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
@@ -70,6 +78,9 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     if given.tools or given.kept:
         names = {*recorded_names(environ, kept=given.kept), *(tabled_names(environ) if given.tools else ())}
         sys.stdout.write("".join(f"{name}\n" for name in sorted(names) if paths.plain(name.lower())))
+        return 0
+    if given.versions is not None:
+        sys.stdout.write("".join(f"{version}\n" for version in earlier_versions(given.versions, environ)))
         return 0
     if given.shell is None:
         raise UsageError(f"missing `SHELL`: expected {settings.alternatives(SHELLS)}")
@@ -84,6 +95,16 @@ def recorded_names(environ: "dict[str, str]", *, kept: bool) -> "set[str]":
     if len(identities) > _MOST_READ:
         return {records.slug_of(identity) for identity in identities}
     return {name for identity in identities for name in _name(home, identity, kept=kept)}
+
+
+def earlier_versions(tool: str, environ: "dict[str, str]") -> "list[str]":
+    """The versions that are kept of a tool beside what runs, the newest first; none that a shell would read as more than a word."""
+    try:
+        found = manage.of_tool(paths.home(environ), tool, environ)
+    except LastgoodError:
+        return []  # it is `rollback`'s to say what is wrong
+    versions = dict.fromkeys(one.version for record in found for one in record.generations if one.id != record.current)
+    return [version for version in versions if version and all(c.isalnum() or c in ".+!-_" for c in version)]
 
 
 def tabled_names(environ: "dict[str, str]") -> "list[str]":
@@ -135,7 +156,9 @@ def _take(made: Verb, action: argparse.Action) -> None:
         return
     choices = tuple(str(choice) for choice in action.choices or ())
     if action.option_strings:
-        made.options.append(Option(action.option_strings, action.help or "", takes_value=action.nargs is None, choices=choices))
+        kind = VERSIONS if action.metavar == "VERSION" else ""
+        option = Option(action.option_strings, action.help or "", takes_value=action.nargs is None, choices=choices, kind=kind)
+        made.options.append(option)
         return
     made.words = (*made.words, *choices)
     made.kind = made.kind or _KINDS.get(str(action.metavar), "")
@@ -171,6 +194,13 @@ _lastgood_tool_at() {{
         esac
     done
     echo 0
+}}
+
+_lastgood_versions() {{
+    # the versions that are kept of the tool on the command line
+    local at
+    at=$(_lastgood_tool_at "$1")
+    ((at)) && lastgood completion --versions "${{COMP_WORDS[at]}}" 2>/dev/null
 }}
 
 _lastgood() {{
@@ -219,11 +249,10 @@ def bash(known: "list[Verb]") -> str:
             f"words={_quoted(' '.join(verb.words))} kind={_quoted(verb.kind)} own={_quoted(own)} ;;"
         )
         for option in verb.options:
-            if option.choices:
+            offered = '"$(_lastgood_versions "$valued")"' if option.kind == VERSIONS else _quoted(" ".join(option.choices))
+            if option.choices or option.kind:
                 patterns = "|".join(f'"{verb.name} {name}"' for name in option.names)
-                values.append(
-                    f'        {patterns}) COMPREPLY=($(compgen -W {_quoted(" ".join(option.choices))} -- "$current")); return ;;'
-                )
+                values.append(f'        {patterns}) COMPREPLY=($(compgen -W {offered} -- "$current")); return ;;')
     return _BASH.format(verbs=" ".join(verb.name for verb in known), cases="\n".join(cases), values="\n".join(values))
 
 
@@ -246,6 +275,20 @@ _lastgood_kept() {{
     local -a tools
     tools=(${{(f)"$(lastgood completion --kept 2>/dev/null)"}})
     _describe -t tools tool tools
+}}
+
+_lastgood_versions() {{
+    # those that are kept of the tool on the command line: the first word that is neither an option nor the value of one
+    local -a versions
+    local word before
+    for word in ${{words[2,CURRENT-1]}}; do
+        if [[ $word != -* && $before != --to ]]; then
+            versions=(${{(f)"$(lastgood completion --versions "${{(Q)word}}" 2>/dev/null)"}})
+            break
+        fi
+        before=$word
+    done
+    _describe -V -t versions version versions
 }}
 
 _lastgood() {{
@@ -297,6 +340,7 @@ def zsh(known: "list[Verb]") -> str:
 def _zsh_option(option: Option, name: str) -> str:
     text = option.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
     value = f":value:({' '.join(option.choices)})" if option.choices else ":value:_default" if option.takes_value else ""
+    value = ":version:_lastgood_versions" if option.kind == VERSIONS else value
     mark = "=" if value and name.startswith("--") else ""
     return _quoted(f"*{name}{mark}[{text}]{value}")
 
@@ -331,6 +375,22 @@ function __lastgood_before_tool
     return 0
 end
 
+function __lastgood_tool
+    # the first word of a command that is neither an option nor the value of one
+    set -l words (commandline -opc)
+    set -l skip no
+    for word in $words[3..-1]
+        if test $skip = yes
+            set skip no
+        else if test "$word" = --to
+            set skip yes
+        else if not string match -q -- '-*' $word
+            echo $word
+            return
+        end
+    end
+end
+
 complete -c lastgood -n __lastgood_first -f
 {lines}
 """
@@ -361,6 +421,7 @@ def _fish_verb(verb: Verb) -> "list[str]":
     for option in verb.options:
         names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
         value = f" -x -a {_fish_quoted(' '.join(option.choices))}" if option.choices else " -r" if option.takes_value else ""
+        value = " -x -k -a '(lastgood completion --versions (__lastgood_tool) 2>/dev/null)'" if option.kind == VERSIONS else value
         lines.append(f"{start} {names}{value} -d {_fish_quoted(option.help)}")
     return lines
 
