@@ -149,6 +149,9 @@ def test_what_is_said(alone: Sandbox) -> None:
     ("words", "said"),
     [
         (("add", "ruff>=x"), "`>=x` in `ruff>=x` is no version specifier like `>=1.2,<2`"),
+        (("add", "black==="), "`===` in `black===` is no version specifier like `>=1.2,<2`"),
+        (("add", "black>=1,==="), "`>=1,===` in `black>=1,===` is no version specifier like `>=1.2,<2`"),
+        (("remove", "mypy", "nope"), "`nope` is not in the tools table of `pyproject.toml`"),
         (
             ("add", "ruff@latest"),
             "`ruff@latest` names no version that a table can hold; leave `@latest` out: `ruff` takes what is new",
@@ -277,6 +280,14 @@ def test_a_directory_that_cannot_be_written(alone: Sandbox) -> None:
     alone.work.chmod(0o700)
     assert (result.status, own_lines(result)) == (2, ["error: `pyproject.toml` cannot be written (permission denied)"])
     assert (alone.work / "pyproject.toml").read_text() == TABLE
+
+
+def test_several_are_removed_at_a_time(alone: Sandbox) -> None:
+    """Each is taken out and told, one that is named twice once."""
+    (alone.work / "pyproject.toml").write_text(TABLE)
+    result = alone.lastgood("remove", "mypy", "ruff", "mypy")
+    assert (result.status, own_lines(result)) == (0, [f"removed `{name}` from `pyproject.toml`" for name in ("mypy", "ruff")])
+    assert tomllib.loads((alone.work / "pyproject.toml").read_text())["tool"]["lastgood"]["tools"] == {}
 
 
 def test_several_at_once(alone: Sandbox) -> None:

@@ -7,6 +7,7 @@ refused. Nothing is decided here about what a tool means; `project` reads, this 
 import contextlib
 import copy
 import fcntl
+import functools
 import os
 import stat
 
@@ -18,7 +19,7 @@ from lastgood.errors import LastgoodError, NotNow, SettingError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from tomlkit import TOMLDocument
@@ -106,9 +107,11 @@ def _specifier(text: str, where: str) -> str:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
-        SpecifierSet(text)
+        parts = list(SpecifierSet(text))
     except InvalidSpecifier as error:
         raise UsageError(f"`{text}` in `{where}` is no version specifier like `>=1.2,<2`") from error
+    if not all(part.version for part in parts):  # packaging takes a bare `===`, which no version is
+        raise UsageError(f"`{text}` in `{where}` is no version specifier like `>=1.2,<2`")
     return text.replace(" ", "")
 
 
@@ -134,17 +137,25 @@ def add(what: Wanted, cwd: str) -> Edited:
     return _edit(nearest(cwd), what.name, change, cwd)
 
 
-def remove(name: str, cwd: str) -> Edited:
-    """Take a tool out of the table that counts in `cwd`. Raises LastgoodError where it is not there."""
-    path = nearest(cwd)
+def remove(names: "Iterable[str]", cwd: str) -> "list[Edited]":
+    """Take tools out of the table that counts in `cwd`. Raises LastgoodError, with all left in, where one is not there."""
+    path, names = nearest(cwd), list(dict.fromkeys(names))
+    known = _tools(project.read_table(path, cwd), path, _shown(path, cwd))
+    for name in names:
+        if name not in known:
+            raise _missing(name, path, cwd)
+    return [_edit(path, name, functools.partial(_gone, name=name, path=path, cwd=cwd), cwd) for name in names]
 
-    def change(before: "Entry | None") -> "Entry | None":
-        if before is None:
-            known = tuple(_tools(project.read_table(path, cwd), path, _shown(path, cwd)))
-            raise LastgoodError(f"`{name}` is not in the tools table of `{_shown(path, cwd)}`{settings.suggestion(name, known)}")
-        return None
 
-    return _edit(path, name, change, cwd)
+def _gone(before: "Entry | None", name: str, path: str, cwd: str) -> None:
+    """Make of an entry none. Raises LastgoodError where another process has taken it out meanwhile."""
+    if before is None:
+        raise _missing(name, path, cwd)
+
+
+def _missing(name: str, path: str, cwd: str) -> LastgoodError:
+    known = tuple(_tools(project.read_table(path, cwd), path, _shown(path, cwd)))
+    return LastgoodError(f"`{name}` is not in the tools table of `{_shown(path, cwd)}`{settings.suggestion(name, known)}")
 
 
 def nearest(cwd: str) -> str:

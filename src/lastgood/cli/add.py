@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from lastgood.editing import Edited
 
 ABOUT = """\
-  Edits [tool.lastgood.tools] of the nearest pyproject.toml, or [tools] of the
-  nearest lastgood.toml; comments and order stay. What is there of a tool and is
-  not named on the command line stays, too.
+  Edits the file that runs read from here: the nearest lastgood.toml (its table
+  is [tools]) or pyproject.toml with [tool.lastgood] ([tool.lastgood.tools]);
+  where there is neither, the nearest pyproject.toml. Comments and order stay.
+  What is there of a tool and is not named on the command line stays, too.
 
   lastgood add ruff                         any version
   lastgood add 'ruff>=0.17,<0.18'           a range

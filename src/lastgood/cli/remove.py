@@ -19,7 +19,6 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Take each tool out."""
     cwd = os.getcwd()
-    for name in given.tool:
-        done = editing.remove(name, cwd)
+    for name, done in zip(dict.fromkeys(given.tool), editing.remove(given.tool, cwd), strict=True):
         messages.say("", f"removed `{name}` from `{os.path.relpath(done.path, cwd)}`", environ)
     return 0
