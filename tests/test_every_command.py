@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,7 @@ from tests.support.kept import grow_old, keep, only_record
 from tests.support.sandbox import lastgood_script
 
 if TYPE_CHECKING:
+    from tests.conftest import SandboxFactory
     from tests.support.index import Index
     from tests.support.sandbox import Result, Sandbox
 
@@ -158,3 +161,19 @@ def test_with_very_many_records_and_piped_into_head(crowded: Sandbox) -> None:
     crowded.wait_quiet()
     found = json.loads(crowded.lastgood("doctor", "--json").out)["findings"]
     assert next(one["words"] for one in found if one["check"] == "records") == f"{MANY} tools kept"
+
+
+@pytest.mark.parametrize("verb", ["hold", "status", "run"])
+def test_interrupted_while_it_is_still_loaded(sandbox_factory: SandboxFactory, verb: str) -> None:
+    """It ends in silence and by the signal itself, as an interrupted program does, however early that comes."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        name in ('lastgood.cli.app', 'lastgood.fastpath') and os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from lastgood.__main__ import launch\n"
+        "launch()\n"
+    )
+    result = sandbox_factory().run([sys.executable, "-c", code, verb, "demo-tool"])
+    assert (result.status, result.out, result.err) == (-signal.SIGINT, "", "")

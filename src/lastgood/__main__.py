@@ -9,7 +9,16 @@ if TYPE_CHECKING:
 
 def main(argv: "list[str] | None" = None) -> int:
     """Run lastgood with `argv` (without the program's name); the exit status."""
-    words = sys.argv[1:] if argv is None else argv
+    try:
+        return _main(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # while a command is still imported: later it ends in its own way
+        from lastgood.launch import die_interrupted
+
+        die_interrupted()
+        return 130
+
+
+def _main(words: "list[str]") -> int:
     if words[:1] == ["run"] and words[1:2] not in (["--help"], ["-h"], []) and words[1:] != ["--"]:
         try:
             from lastgood import fastpath
