@@ -221,6 +221,27 @@ def test_where_each_setting_comes_from(alone: Sandbox) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "env", "said"),
+    [
+        (("--offline",), {}, "strict-cache  (--offline)"),
+        (("--refresh",), {}, "strict-latest  (--refresh)"),
+        (("-U",), {}, "strict-latest  (-U)"),
+        (("--force-reinstall",), {}, "strict-latest  (--force-reinstall)"),
+        (("--upgrade", "--refresh", "--no-refresh"), {}, "strict-latest  (--upgrade)"),
+        (("-Pother",), {}, "strict-latest  (--upgrade-package)"),
+        ((), {"UV_OFFLINE": "1"}, "strict-cache  (UV_OFFLINE)"),
+        (("--refresh",), {"UV_OFFLINE": "1"}, "strict-cache  (UV_OFFLINE)"),
+        (("--no-offline",), {"UV_OFFLINE": "1", "LASTGOOD_MODE": "prefer-cache"}, "prefer-cache  (LASTGOOD_MODE)"),
+        (("--prefer-offline",), {"LASTGOOD_MODE": "strict-latest"}, "prefer-cache  (--prefer-offline)"),
+        (("--mode=strict-latest",), {}, "strict-latest  (--mode)"),
+    ],
+)
+def test_the_mode_is_the_one_that_counts(alone: Sandbox, words: tuple[str, ...], env: dict[str, str], said: str) -> None:
+    """Uv's own words choose the mode as lastgood's do: it is said with the option as it was given, or the variable."""
+    assert why(alone, *words, "demo-tool", env=env).all("mode")[0] == said
+
+
 def test_defaults_of_pins_and_of_latest(alone: Sandbox) -> None:
     """An exact pin and `@latest` have defaults of their own, and say so; what somebody set for a pin stays."""
     said = why(alone, "demo-tool==1.0")
@@ -457,6 +478,19 @@ def test_the_decision(demo: Index, sandbox: Sandbox) -> None:
     shutil.rmtree(sandbox.home / "generations" / only_record(sandbox).current)
     assert expect(FIRST, CACHE).all("kept") == []
     expect("look only into uv's own cache", CACHE, "--offline")
+
+
+def test_what_lets_a_held_one_move_again(demo: Index, sandbox: Sandbox) -> None:
+    """The words that are named let go this very record, as a shell takes them."""
+    del demo
+    keep(sandbox)
+    keep(sandbox, "demo-tool>=1")
+    assert sandbox.lastgood("hold", "demo-tool>=1").status == 0
+    assert why(sandbox, "demo-tool").all("held") == []
+    undo = "lastgood unhold 'demo-tool>=1'"
+    assert why(sandbox, "demo-tool>=1")["held"] == f"no refresh replaces it; `{undo}` lets the next one"
+    assert sandbox.run(["/bin/sh", "-c", undo.replace("lastgood", lastgood_script(), 1)]).status == 0
+    assert why(sandbox, "demo-tool>=1").all("held") == []
 
 
 def test_what_why_says_of_an_outage_is_what_happens(demo: Index, sandbox: Sandbox) -> None:

@@ -50,7 +50,9 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     out(f"request    {request.without_credentials(made.source)}" + (f" (command `{made.command}`)" if made.searched else "") + "\n")
     for name in ("mode", "max-age", "patience", "stale-max", "fallback-on", "cooldown"):
         text = made.configuration.text(name)
-        if text:
+        if name == "mode" and (asked := _asked(scene)):
+            out(f"  {name:<12} {scenes.mode_of(scene, text)}  ({asked})\n")
+        elif text:
             out(f"  {name:<12} {text}  ({made.configuration.where(name)}{_line(made.configuration.origins.get(name))})\n")
     if made.configuration.entry is not None:
         out(f"  entry        {made.configuration.entry.where}{_line(made.configuration.entry.origin)}\n")
@@ -81,6 +83,21 @@ def _line(origin: "tuple[str, tuple[str, ...]] | None") -> str:
     return f":{line}" if line else ""
 
 
+def _asked(scene: "Scene") -> str:
+    """What chooses the mode of this run alone: an option as it was given, or uv's variable; "" for neither."""
+    words = scene.words
+    if not (scenes.is_offline(scene) or words.fresh):
+        return words.mode_word
+    kind = "offline" if scenes.is_offline(scene) else "fresh"
+    if not words.has(kind):
+        return "UV_OFFLINE"
+    taken_back = {name.replace("--no-", "--", 1) for name, _, known in words.options if known == "stale"}
+    names = [name for name, _, known in words.options if known == kind]
+    name = next((name for name in reversed(names) if name not in taken_back), names[-1])
+    given = (word.partition("=")[0] for word in words.plain[: words.cut])
+    return next((word for word in given if request.OPTIONS.get(word, ("",))[0] == name), name)
+
+
 def _of_table(option: str, made: "Request") -> str:
     if option not in made.extra:
         return ""
@@ -104,11 +121,18 @@ def _record(scene: "Scene", made: "Request") -> "Record | None":
             said = "gone; the next run rebuilds it"
     sys.stdout.write(f"record     none ({made.id})\n" if said == "none" else f"record     {made.id}: {said}\n")
     if record is not None and record.held:
-        sys.stdout.write(f"  held         no refresh replaces it; `lastgood unhold {record.tool}` lets the next one\n")
+        undo = f"lastgood unhold {shlex.quote(_named(record))}"
+        sys.stdout.write(f"  held         no refresh replaces it; `{undo}` lets the next one\n")
     for one in record.refused if record is not None else ():
         sys.stdout.write(f"  refused      {one['version'] or 'as it was resolved'}: {one['error']}\n")
     _nearest(scene, made)
     return record
+
+
+def _named(record: "Record") -> str:
+    """What selects a record among those of its tool, where words can."""
+    extras, specifier = ",".join(record.request.get("extras", ())), str(record.request.get("specifier", ""))
+    return record.tool if "://" in specifier else record.tool + (f"[{extras}]" if extras else "") + specifier
 
 
 def _nearest(scene: "Scene", made: "Request") -> None:
