@@ -348,6 +348,17 @@ def test_the_record_of_the_request_comes_first(demo: Index, sandbox: Sandbox, tm
     assert {record.request["specifier"]: record.held for record in all_records(sandbox)} == {">=1,<2": True, "": True}
 
 
+def test_a_record_with_nothing_but_a_refusal_hides_no_other(demo: Index, sandbox: Sandbox) -> None:
+    """Where the request of here has no good release, a decision is about what is kept of the tool, as if it had no record."""
+    keep(sandbox, "demo-tool<2")
+    demo.publish(demo_tool("2.0", broken="import"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 1
+    assert own_lines(sandbox.lastgood("hold", "demo-tool")) == [
+        "`demo-tool` 1.0 is held; `lastgood unhold demo-tool` lets it move again"
+    ]
+    assert sandbox.lastgood("history", "demo-tool").out.startswith("demo-tool  any version  now nothing\n")
+
+
 def test_status_and_history_find_the_same(demo: Index, sandbox: Sandbox) -> None:
     """`status` takes what `history`, `hold` and `rollback` take: normalised names, and versions as they select records."""
     keep(sandbox, "demo-tool>=1")

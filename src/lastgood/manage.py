@@ -80,16 +80,16 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = 
     except request.Handover as refusal:
         raise never(tool, refusal) from refusal
     known = list(all_records(home, refused=True))
-    found = [one for one in known if one.id == made.id]
+    kept = [one for one in known if one.generations or refused]
+    found = [one for one in kept if one.id == made.id]
     if not found:
-        found = of_words(known, wanted, made.target.name)
+        found = of_words(kept, wanted, made.target.name)
         late = newer(home, made.slug + "-")
         if made.id in late or (late and not found):
             raise written_by_a_newer(made.tool, late)
-    kept = [one for one in found if one.generations or refused]
-    if not kept:
-        raise _nothing(tool, made.target.name, found, known)
-    return kept
+    if not found:
+        raise _nothing(tool, made.target.name, known)
+    return found
 
 
 def of_words(known: "Sequence[Record]", wanted: "Target", package: str = "") -> "list[Record]":
@@ -161,12 +161,12 @@ def written_by_a_newer(tool: str, late: "dict[str, int]") -> Nothing:
     return Nothing(f"the record of `{tool}` was written by a newer lastgood ({both}); runs use plain `uvx`", "update lastgood")
 
 
-def _nothing(tool: str, package: str, found: "Sequence[Record]", known: "Sequence[Record]") -> Nothing:
+def _nothing(tool: str, package: str, known: "Sequence[Record]") -> Nothing:
     """What is said where nothing is kept of a tool: what was refused, or what is kept that is not what was asked for."""
     from lastgood import request
 
     wanted, shown = request.target(tool), request.without_credentials(tool)
-    refused = [one for record in found for one in record.refused]
+    refused = [one for record in of_words(known, wanted, package) for one in record.refused if not record.generations]
     if refused:
         what = f"no good `{shown}` is kept: {refused[-1]['version'] or 'what was resolved'} was refused ({refused[-1]['error']})"
         return Nothing(what, f"run `lastgood history {shlex.quote(shown)}` for more")
