@@ -109,7 +109,7 @@ def tools_here(environ: "dict[str, str]") -> "list[str]":
 
 def everywhere(home: str) -> "list[Use]":
     """What is recorded on this machine, each record as it was last refreshed."""
-    return [of(record) for record in manage.all_records(home)]
+    return [of(record) for record in manage.all_records(home, refused=True)]
 
 
 def of(record: "Record") -> Use:

@@ -47,20 +47,7 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     except request.Handover as refusal:
         out(f"decision   plain uvx, untouched: {request.without_credentials(refusal.reason)}\n")
         return 0
-    out(f"request    {request.without_credentials(made.source)}" + (f" (command `{made.command}`)" if made.searched else "") + "\n")
-    for name in ("mode", "max-age", "patience", "stale-max", "fallback-on", "cooldown"):
-        text = made.configuration.text(name)
-        if name == "mode" and (asked := _asked(scene)):
-            out(f"  {name:<12} {scenes.mode_of(scene, text)}  ({asked})\n")
-        elif text:
-            out(f"  {name:<12} {text}  ({made.configuration.where(name)}{_line(made.configuration.origins.get(name))})\n")
-    if made.configuration.entry is not None:
-        out(f"  entry        {made.configuration.entry.where}{_line(made.configuration.entry.origin)}\n")
-    for title, pairs in (("option", made.fields["options"]), ("variable", made.fields["variables"])):
-        for name, value in pairs:
-            spelt = f"{name}={value}" if value else name
-            out(f"  {title:<12} {spelt}{_of_table(spelt, made)}\n")
-    out(f"  interpreter  {made.fields['interpreter'] or 'as asked for'}\n")
+    _tell_request(scene, made)
     try:
         record = _record(scene, made)
     except records.NewerFormat as newer:
@@ -75,6 +62,25 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     except NoUvError as error:
         out(f"uv         {error.message}\n")
     return 0
+
+
+def _tell_request(scene: "Scene", made: "Request") -> None:
+    """What is asked for, and where each part of it comes from."""
+    out = sys.stdout.write
+    out(f"request    {request.without_credentials(made.source)}" + (f" (command `{made.command}`)" if made.searched else "") + "\n")
+    for name in ("mode", "max-age", "patience", "stale-max", "fallback-on", "cooldown"):
+        text = made.configuration.text(name)
+        if name == "mode" and (asked := _asked(scene)):
+            out(f"  {name:<12} {scenes.mode_of(scene, text)}  ({asked})\n")
+        elif text:
+            out(f"  {name:<12} {text}  ({made.configuration.where(name)}{_line(made.configuration.origins.get(name))})\n")
+    if made.configuration.entry is not None:
+        out(f"  entry        {made.configuration.entry.where}{_line(made.configuration.entry.origin)}\n")
+    for title, pairs in (("option", made.fields["options"]), ("variable", made.fields["variables"])):
+        for name, value in pairs:
+            spelt = f"{name}={value}" if value else name
+            out(f"  {title:<12} {spelt}{_of_table(spelt, made)}\n")
+    out(f"  interpreter  {made.fields['interpreter'] or 'as asked for'}\n")
 
 
 def _line(origin: "tuple[str, tuple[str, ...]] | None") -> str:
