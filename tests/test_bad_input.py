@@ -344,9 +344,9 @@ def test_a_uv_that_is_none(demo: Index, sandbox: Sandbox, words: list[str]) -> N
 
 def test_a_uv_that_is_another_program(demo: Index, sandbox: Sandbox) -> None:
     """What succeeds without a word whatever it is told would look like a tool that ran."""
-    before = files_of(sandbox)
-    said = "`LASTGOOD_UV` is `/bin/true`, which is no uv; set it to the path of uv, or unset it"
-    assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_UV": "/bin/true"}), said)
+    result = sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_UV": "/bin/true"})
+    said = "lastgood: error: `/bin/true` (LASTGOOD_UV) is no uv: it ended without starting anything\n"
+    assert (result.status, result.out, result.err, sandbox.starts()) == (2, "", said, 0)
     assert demo.requests() == []
 
 

@@ -445,6 +445,67 @@ def test_mending_while_the_index_is_down_loses_nothing(demo: Index, sandbox: San
     assert examine(sandbox, "--deep", "--fix").left() == []
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_mended_is_never_what_was_refused(demo: Index, sandbox: Sandbox, *, deep: bool) -> None:
+    """The newest release does not start: what was kept is built again in its own version, and stays what runs."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0", broken="import"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    if deep:
+        (program,) = kept_root(sandbox).glob("lib/python*/site-packages/demo_tool/program.py")
+        replace(program, program.read_bytes() + b"\n# something else\n")
+    else:
+        lose_interpreter(kept_root(sandbox))
+    found = examine(sandbox, "--fix", *(["--deep"] if deep else []))
+    told = found.of("contents" if deep else "environments")[0]
+    assert (found.left(), told["mended"]) == ([], "built `demo-tool` 1.0 again")
+    expect_version(sandbox.lastgood("run", "--offline", "demo-tool", "--version"), "1.0")
+    assert examine(sandbox, "--deep").left() == []
+
+
+def test_what_is_mended_is_never_what_was_sent_back(demo: Index, sandbox: Sandbox) -> None:
+    """After a rollback the version that it led to is built again, and the one that was sent back stays away."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    lose_interpreter(kept_root(sandbox))
+    found = examine(sandbox, "--fix")
+    assert (found.left(), found.of("environments")[0]["mended"]) == ([], "built `demo-tool` 1.0 again")
+    for words in ((), ("--refresh",)):
+        assert sandbox.lastgood("run", *words, "demo-tool", "--version").out == "demo-tool 1.0\n"
+
+
+def test_what_cannot_be_built_again_is_not_given_up(demo: Index, sandbox: Sandbox) -> None:
+    """The index has lost the version that is kept and refused another: all is as it was, and doctor says why."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0", broken="import"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    (program,) = kept_root(sandbox).glob("lib/python*/site-packages/demo_tool/program.py")
+    replace(program, program.read_bytes() + b"\n# something else\n")
+    demo.unpublish("demo-tool", "1.0")
+    before = only_record(sandbox)
+    found = examine(sandbox, "--deep", "--fix")
+    assert (found.left(), found.of("contents")[0]["refused"]) == (
+        ["contents"],
+        "it could not be built again (no release fits the request)",
+    )
+    after = only_record(sandbox)
+    assert [(one.id, one.digest) for one in after.generations] == [(one.id, one.digest) for one in before.generations]
+    expect_version(sandbox.lastgood("run", "--offline", "demo-tool", "--version"), "1.0")
+
+
+def test_mending_costs_no_older_generation(demo: Index, sandbox: Sandbox) -> None:
+    """What cannot run is not counted among those that are kept: the oldest of three stays."""
+    keep(sandbox)
+    for version in ("2.0", "3.0"):
+        demo.publish(demo_tool(version))
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    lose_interpreter(kept_root(sandbox))
+    assert examine(sandbox, "--fix").left() == []
+    assert [one.version for one in only_record(sandbox).generations] == ["3.0", "2.0", "1.0"]
+
+
 def test_what_was_asked_for_is_asked_for_again(sandbox: Sandbox, demo: Index) -> None:
     """Options, extras and a command of another name than its package are asked for again as they were."""
     demo.publish(demo_dep("1.0"))

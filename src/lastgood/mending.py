@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lastgood.record import Generation, Record
+    from lastgood.refresh import Outcome
 
 
 def rebuild_record(home: str, name: str) -> str:
@@ -88,14 +89,22 @@ def _forget(home: str, identity_: str, bad: "Generation") -> None:
 
 
 def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
+    """Have something good take the place of `bad`; what it is. Raises LastgoodError, and then all is as it was."""
     job.heard = True
     job.look_up()
     mine = job.record.generation(bad.id) if job.record is not None else None
+    was_current = job.record is not None and job.record.current == bad.id
+    digest = mine.digest if mine is not None else ""
     if mine is not None:
         mine.digest = ""  # what is built now is not it, whatever it is
     outcome = refresh.refresh(job)
-    if not outcome.good or job.record is None:
-        raise LastgoodError(f"it could not be built again ({outcome.reason})")
+    if outcome.kind != refresh.NEW and was_current and job.request.target.kind == "registry":
+        # what the index has now was refused, or sent back: the very version that was kept is to stand again
+        job.source = _pinned(job, bad.version)
+        outcome = refresh.refresh(job)
+    if job.record is None or not _has_replaced(home, outcome, job.record, bad):
+        _restore(home, job.record, mine, digest)
+        raise LastgoodError(f"it could not be built again ({outcome.reason or 'nothing else may take its place'})")
     if mine is not None:
         with records.exclusive(home, job.record.id):
             refresh.changed_meanwhile(job, job.record)
@@ -106,6 +115,31 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
         generations.compile_all(f"{home}/generations/{job.record.current}")
         generations.measure(f"{home}/generations/{job.record.current}")
     return f"built `{job.record.tool}` {outcome.version} again"
+
+
+def _pinned(job: "refresh.Job", version: str) -> str:
+    target = job.request.target
+    return target.name + (f"[{','.join(target.extras)}]" if target.extras else "") + f"=={version}"
+
+
+def _has_replaced(home: str, outcome: "Outcome", record: "Record", bad: "Generation") -> bool:
+    """Whether something else than `bad` runs now, and was just built or found again."""
+    best = record.runs(home)
+    stands = best is not None and best.id == record.current and best.id != bad.id
+    return stands and (outcome.kind == refresh.NEW or (outcome.good and not outcome.reason))
+
+
+def _restore(home: str, record: "Record | None", mine: "Generation | None", digest: str) -> None:
+    """Let the record know again what `mine` is, where a refresh has written it down without."""
+    if record is None or mine is None:
+        return
+    mine.digest = digest
+    with records.exclusive(home, record.id):
+        found = records.load(home, record.id)
+        known = found.generation(mine.id) if found is not None else None
+        if found is not None and known is not None:
+            known.digest = digest
+            records.save(home, found)
 
 
 @contextlib.contextmanager

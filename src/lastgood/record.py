@@ -149,12 +149,16 @@ class Record:
     def refuses(self, digest: str, version: str, check: str) -> "dict[str, Any] | None":
         """Why what was resolved is not taken: refused as it is, or a version that was rolled back from.
 
-        What the user's own smoke test refused is looked at again with another one: `check` is the one of now.
+        What the user's own smoke test refused is looked at again with another one: `check` is the one of now. The version that was
+        gone back to may be built again.
         """
+        current = self.generation()
+        runs = current.version if current is not None else ""
         for one in self.refused:
             if one["digest"] == digest and one["check"] in ("", check):
                 return one
-            if one["by"] == "rollback" and one["version"] and not _newer(version, one["version"]):
+            sent_back = one["by"] == "rollback" and one["version"]
+            if sent_back and (version != runs or version == sent_back) and not _newer(version, sent_back):
                 return one
         return None
 

@@ -8,7 +8,7 @@ import time
 
 from lastgood import behind, breaker, generations, launch, locks, messages, outage, paths, stopping, surroundings, uv
 from lastgood import card as cards
-from lastgood.errors import Damage, LastgoodError
+from lastgood.errors import Damage, LastgoodError, NoUvError
 from lastgood.request import without_credentials
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ OUTAGE, ANSWER, LOCAL = "outage", "answer", "local"
 KINDS = (NEW, UNCHANGED, REFUSED, OUTAGE, ANSWER, LOCAL)
 PATIENT = 30.0
 """Seconds without a byte, as uv waits; its three retries would keep uv's cache locked for two minutes."""
+NO_UV = "no uv"
 _BY_SIGNAL = 128
 _OF_ONE_RUN = ("fresh", "stale", "offline", "online", "output")  # classes of uvx's options
 _ANEW = ("--reinstall", "--reinstall-package")  # what is kept may be damaged where no run looks: clone and check it once more
@@ -233,6 +234,8 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
         if result.prefix and result.status == 0:
             job.warnings = bytes(result.errors.warnings)
             return result, None
+        if result.status == 0:  # or what did nothing would look like a tool that ran
+            raise NoUvError(f"`{found.path}` ({found.found}) is no uv: it ended without starting anything")
         finding = name_failure(job, result)
         if "-v" in extra:
             finding.urls = outage.suspects(result.errors.text)
@@ -566,7 +569,9 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     if not job.offline:
         record.asked = now
     if outcome.kind == NEW and kept is not None:
-        standing = [one for one in record.generations if generations.exists(job.home, one.id) and one.digest != kept.digest]
+        # one without a digest is to be replaced (`doctor --fix`), and must not take the place of a good one among those kept
+        alive = [one for one in record.generations if one.digest and generations.exists(job.home, one.id)]
+        standing = [one for one in alive if one.digest != kept.digest]
         record.generations = [kept, *standing]
         record.current = kept.id
         from lastgood import record as records
@@ -669,6 +674,7 @@ def _local_trouble(job: Job, error: Exception, built: "list[generations.Environm
     """The disk is full, a directory cannot be written, the environment cannot be cloned: nobody's outage."""
     version = _version(job, built[0]) if built else ""
     reason = error.message if isinstance(error, LastgoodError) else (getattr(error, "strerror", None) or str(error)).lower()
-    outcome = Outcome(LOCAL, reason, outage.Finding(outage.LOCAL, "local", reason), version=version)
+    kind = NO_UV if isinstance(error, NoUvError) else "local"
+    outcome = Outcome(LOCAL, reason, outage.Finding(outage.LOCAL, kind, reason), version=version)
     job.tell(outcome)
     return outcome

@@ -10,7 +10,7 @@ import time
 from lastgood import breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, settings, stale, uv
 from lastgood import card as cards
 from lastgood import scene as scenes
-from lastgood.errors import LastgoodError, LaunchFailed, StateError, UsageError
+from lastgood.errors import LastgoodError, LaunchFailed, NoUvError, StateError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -372,6 +372,8 @@ class _Run:
         if self.card is not None and mode.startswith("prefer"):
             notices.say_stands_in(self.scene, self.card, refresh.local_clause(outcome.version, outcome.reason))
             return self._launch(self.card)
+        if outcome.finding is not None and outcome.finding.kind == refresh.NO_UV:
+            raise NoUvError(outcome.reason)
         if outcome.version:
             self._warn(f"`{self.request.tool}` {outcome.version} cannot be kept ({outcome.reason}); running it through `uvx`")
         return self._plain()

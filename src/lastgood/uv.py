@@ -47,8 +47,6 @@ def find(environ: "Mapping[str, str]") -> Uv:
         path = on_path("uv" if os.path.isdir(named) else named, named if os.path.isdir(named) else environ.get("PATH", ""))
         if not path:
             raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is no program", "set it to the path of uv, or unset it")
-        if "uv" not in os.path.basename(path):  # whatever else is started with uv's words may succeed without a word
-            raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is no uv", "set it to the path of uv, or unset it")
         if is_shim(path):
             raise NoUvError(f"`LASTGOOD_UV` is `{named}`, which is lastgood itself", "set it to the path of uv, or unset it")
         return _with_uvx(path, "LASTGOOD_UV")
