@@ -530,7 +530,9 @@ def test_what_is_held_is_not_replaced(demo: Index, sandbox: Sandbox) -> None:
     assert sandbox.lastgood("hold", "demo-tool").status == 0
     cut_program(kept_root(sandbox))
     found = examine(sandbox, "--fix")
-    assert (found.left(), found.of("environments")[0]["refused"]) == (["environments"], "`demo-tool` is held")
+    told = found.of("environments")[0]
+    assert (found.left(), told["refused"]) == (["environments"], "`demo-tool` is held")
+    assert told["step"].startswith("after `lastgood unhold demo-tool`, `lastgood doctor --fix`")
 
 
 def test_a_hold_that_is_made_while_something_is_mended_stays(demo: Index, sandbox: Sandbox) -> None:
@@ -746,7 +748,7 @@ def test_hooks_that_fetch_when_they_run(alone: Sandbox) -> None:
     (alone.work / ".pre-commit-config.yaml").write_text(
         "repos:\n- repo: local\n  hooks:\n"
         "  - {id: good, name: a, entry: lastgood run ruff, language: system}\n"
-        "  - {id: bad, name: b, entry: uvx ruff check, language: system}\n"
+        "  - {id: bad, name: b, entry: /usr/bin/env A=b uvx ruff check, language: system}\n"
         "  - {id: worse, name: c, entry: \"bash -c 'npx prettier'\", language: system}\n"
     )
     found = examine(alone).of("hooks")

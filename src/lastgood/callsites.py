@@ -44,7 +44,7 @@ class Called:
 
 def called(command: "list[str]") -> "Called | None":
     """What a command line calls through lastgood or uvx; None for anything else."""
-    changes, words = _without_env(_without_shell(command))
+    changes, words = without_env(_without_shell(command))
     named = [*(os.path.basename(word) for word in words[:1]), *words[1:]]
     for starter in _STARTERS:
         if named[: len(starter)] == starter:
@@ -70,7 +70,7 @@ def _without_shell(words: "list[str]") -> "list[str]":
         return words  # quotes that do not match: the shell says so
 
 
-def _without_env(words: "list[str]") -> "tuple[Changes, list[str]]":
+def without_env(words: "list[str]") -> "tuple[Changes, list[str]]":
     """What an `env` before a command line changes by `-u NAME` and `NAME=value`, and the command line without it."""
     changes: Changes = {}
     if words[:1] not in (["env"], ["/usr/bin/env"]):

@@ -272,6 +272,11 @@ def look_at_records(patient: Patient) -> "Iterator[Finding]":
         yield Finding("records", OK, words, "" if patient.records else "`lastgood warm TOOL` keeps one")
 
 
+def _unheld(record: "Record") -> str:
+    """What has to come first where people have said that nothing may replace what runs."""
+    return f"after `lastgood unhold {record.tool}`, " if record.held else ""
+
+
 def _to_rebuild(patient: Patient, name: str, verdict: str, words: str, step: str) -> Finding:
     return Finding("records", verdict, f"`{name}` is {words}", step, functools.partial(mending.rebuild_record, patient.home, name))
 
@@ -289,7 +294,7 @@ def look_at_environments(patient: Patient) -> "Iterator[Finding]":
                 good += 1
             elif one.id == record.current:
                 words = f"what is kept of `{record.tool}` {one.version} cannot run: {trouble}"
-                step = f"`lastgood doctor --fix`, or `lastgood warm {record.tool}`, builds it again"
+                step = _unheld(record) + f"`lastgood doctor --fix`, or `lastgood warm {record.tool}`, builds it again"
                 yield Finding(
                     "environments",
                     PROBLEM,
@@ -347,7 +352,8 @@ def look_at_contents(patient: Patient) -> "Iterator[Finding]":
                 more = f" and {len(wrong) - _SHOWN_FILES} more" if len(wrong) > _SHOWN_FILES else ""
                 words = f"`{record.tool}` {one.version}: {messages.count(len(wrong), 'file')} not as installed ({named}{more})"
                 verdict = PROBLEM if one.id == record.current else WARNING
-                step = "`lastgood doctor --deep --fix` builds it again, from fresh downloads" if verdict == PROBLEM else ""
+                step = _unheld(record) + "`lastgood doctor --deep --fix` builds it again, from fresh downloads"
+                step = step if verdict == PROBLEM else ""
                 mend = (
                     functools.partial(mending.rebuild, patient.home, patient.environ, record, one, anew=True)
                     if verdict == PROBLEM

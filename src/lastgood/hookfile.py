@@ -149,9 +149,9 @@ def _is_suite(repository: "dict[str, Any]", place: str) -> bool:
 def _fetcher(entry: str) -> str:
     """The program that an entry fetches with, as it is called; "" where it starts none, also within `sh -c`."""
     try:
-        words = shlex.split(entry)
+        words = callsites.without_env(shlex.split(entry))[1]
         if words[1:2] == ["-c"] and os.path.basename(words[0]) in ("sh", "bash"):
-            words = shlex.split(" ".join(words[2:3]))
+            words = callsites.without_env(shlex.split(" ".join(words[2:3])))[1]
     except ValueError:
         return ""  # quotes that do not match: the hook runner says so
     words[:1] = [os.path.basename(word) for word in words[:1]]
