@@ -187,12 +187,18 @@ def stale(bench: Bench) -> None:
 def stale_in(world: World, where: str, bench: Bench) -> None:
     """Measure them with one index."""
     tool = TOOLS[0]
-    for argv in (world.uvx(tool, VERSION), world.run(tool, VERSION)):
-        world.prepare(argv, world.env(**STALE))
+    # a home of its own: what one of two requests writes down makes the other look at its record anew
+    behind = world.env(**STALE, LASTGOOD_HOME=str(world.sandbox.root / "home-behind"))
+    for argv, env in (
+        (world.uvx(tool, VERSION), world.env()),
+        (world.run(tool, VERSION), world.env(**STALE)),
+        (world.run("--prefer-offline", tool, VERSION), behind),
+    ):
+        world.prepare(argv, env)
     quiet: Callable[[], None] = lambda: world.sandbox.wait_quiet(60)  # noqa: E731
     rows = [
         Row("lastgood run, stale", world.run(tool, VERSION), world.env(**STALE), after=quiet),
-        Row("lastgood run, stale, prefer-cache", world.run("--prefer-offline", tool, VERSION), world.env(**STALE), after=quiet),
+        Row("lastgood run, stale, prefer-cache", world.run("--prefer-offline", tool, VERSION), behind, after=quiet),
         Row("uvx that must revalidate", world.uvx(tool, VERSION), world.env()),
     ]
     interleave(rows, bench.runs)
