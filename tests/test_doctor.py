@@ -278,6 +278,33 @@ def test_a_damaged_record_is_rebuilt(demo: Index, sandbox: Sandbox) -> None:
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"is": "lastgood record", ', "no JSON from line 1, column 27 on"),
+        ('{"is": "lastgood record"}', "it has no `format`"),
+        ('{"is": "lastgood record", "format": []}', "a field of it is not what it should be"),
+        ("[]", "a field of it is not what it should be"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ('{"is": "something else"}', "not a record"),
+    ],
+)
+def test_why_a_record_is_damaged(alone: Sandbox, text: str, reason: str) -> None:
+    """It is told in words."""
+    (alone.home / "records").mkdir(parents=True, mode=0o700)
+    (alone.home / "records" / "tool-000000000000-000000.json").write_text(text)
+    assert examine(alone).of("records")[0]["words"] == f"`tool-000000000000-000000` is damaged ({reason})"
+
+
+def test_a_directory_in_the_place_of_a_record(alone: Sandbox) -> None:
+    """No permission would help: it has to be moved away."""
+    path = alone.home / "records" / "tool-000000000000-000000.json"
+    path.mkdir(parents=True, mode=0o700)
+    found = examine(alone).of("records")[0]
+    assert found["words"] == "`tool-000000000000-000000` cannot be read (is a directory)"
+    assert found["step"] == f"move `{path}` elsewhere; the next run makes the record anew"
+
+
 def test_a_record_that_is_gone_is_rebuilt(demo: Index, sandbox: Sandbox) -> None:
     """What generations say of a record that is gone is enough to make it again; `status` knows the tool again."""
     del demo
@@ -674,6 +701,20 @@ def test_every_index_that_is_named(index_factory: IndexFactory, demo: Index, san
     ]
     from_record.stop()
     assert [finding["verdict"] for finding in examine(sandbox).of("index")] == ["ok", "ok", "warning"]
+
+
+def test_an_index_whose_name_nobody_knows(sandbox: Sandbox, demo: Index) -> None:
+    """It is told as every other message tells it; and what runs meanwhile is told only where something would."""
+    url = "http://" + ".".join(["a" * 60] * 5) + "/simple/"  # longer than a name may be: nobody is asked
+    nowhere = {"UV_DEFAULT_INDEX": url, "NO_PROXY": "*", "no_proxy": "*"}
+    found = examine(sandbox, env=nowhere).only("index")
+    assert found["words"] == f"`{url}` (`UV_DEFAULT_INDEX`): DNS lookup failed"
+    assert found["step"] == "nothing is kept that could run meanwhile: look at the address, and at the network"
+    keep(sandbox)
+    demo.fault("reset")
+    found = examine(sandbox).only("index")
+    assert found["words"] == f"`{demo.url}` (`UV_DEFAULT_INDEX`): connection reset"
+    assert found["step"] == "what is kept runs meanwhile; `lastgood warm --check` says what that is"
 
 
 def test_an_index_is_not_asked_offline(demo: Index, sandbox: Sandbox) -> None:

@@ -252,12 +252,11 @@ def look_at_records(patient: Patient) -> "Iterator[Finding]":
         step = "`lastgood doctor --fix`, or the next refresh, rebuilds it from that"
         yield _to_rebuild(patient, name, WARNING, "gone, and what it kept is still there", step)
     for name, reason in patient.unreadable:
-        yield Finding(
-            "records",
-            PROBLEM,
-            f"`{name}` cannot be read ({reason})",
-            f"chmod u+rw {shlex.quote(records.file_of(patient.home, name))}",
-        )
+        path = records.file_of(patient.home, name)
+        step = f"chmod u+rw {shlex.quote(path)}"
+        if os.path.isdir(path):
+            step = f"move `{path}` elsewhere; the next run makes the record anew"
+        yield Finding("records", PROBLEM, f"`{name}` cannot be read ({reason})", step)
     for name, number in patient.newer:
         words = f"`{name}` was written by a newer lastgood (format {number}, this one reads {records.FORMAT}); runs use plain `uvx`"
         yield Finding("records", WARNING, words, "update lastgood")

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 
-from lastgood import breaker, generations, hookfile, messages, probe, project, request, settings, surroundings, uv
+from lastgood import breaker, generations, hookfile, messages, outage, probe, project, request, settings, surroundings, uv
 from lastgood.errors import SettingError
 from lastgood.patient import OK, PROBLEM, WARNING, Finding, Patient, names_in
 
@@ -23,6 +23,8 @@ _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_IN
 _INDEX_OPTIONS = ("--default-index", "--index-url", "--index", "--extra-index-url")
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "--default-index", "--index-url")
 """Those of both that name what is asked in the place of uv's default index; the others name what is asked beside it."""
+_UNKNOWN_NAME = ("name or service not known", "name resolution", "nodename nor servname", "no address associated with hostname")
+"""What systems say of a name that leads nowhere, or that nobody can be asked about."""
 
 
 # --- configuration, indexes, hosts ----------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ def look_at_indexes(patient: Patient) -> "Iterator[Finding]":
     with ThreadPoolExecutor(len(found)) as pool:
         answers = pool.map(lambda one: _visit(one, package, patient.environ), found)
         for one, answer in zip(found, answers, strict=True):
-            yield _about_index(one, answer, package if len(found) == 1 and one.default else "")
+            yield _about_index(one, answer, package if len(found) == 1 and one.default else "", runs=bool(patient.records))
 
 
 class Index:
@@ -123,11 +125,14 @@ def _visit(one: Index, package: str, environ: "dict[str, str]") -> probe.Visit:
     return probe.visit(one.url.rstrip("/") + "/" + (f"{package}/" if package else ""), environ, one.credentials)
 
 
-def _about_index(one: Index, answer: probe.Visit, package: str) -> Finding:
-    """What to say of an answer; `package` is what was asked for where no other index could have it, else "": a 404 is an answer."""
+def _about_index(one: Index, answer: probe.Visit, package: str, *, runs: bool) -> Finding:
+    """What to say of an answer; `package` is what was asked for where no other index could have it, else "": a 404 is an answer.
+
+    `runs` is whether anything is kept.
+    """
     shown = request.without_credentials(one.url.partition("?")[0])
     taken = f", {answer.protocol} in {answer.seconds * 1000:.0f} ms" if answer.protocol else ""
-    words = f"`{shown}` ({one.where}): {answer.said}{taken}"
+    words = f"`{shown}` ({one.where}): {_said(answer)}{taken}"
     if answer.good and answer.said == "HTTP 404" and package:
         return Finding("index", WARNING, f"{words}: it has no `{package}`, which is kept", "is the address right?")
     if answer.good:
@@ -138,7 +143,19 @@ def _about_index(one: Index, answer: probe.Visit, package: str) -> Finding:
         )
     if one.where.startswith("the record"):
         return Finding("index", WARNING, words, "nothing, if it is not used any more")
+    if not runs:
+        return Finding("index", PROBLEM, words, "nothing is kept that could run meanwhile: look at the address, and at the network")
     return Finding("index", PROBLEM, words, "what is kept runs meanwhile; `lastgood warm --check` says what that is")
+
+
+def _said(answer: probe.Visit) -> str:
+    """What an index answered, where it did not in the words of every other message."""
+    if answer.good or answer.refused or answer.protocol:
+        return answer.said
+    if any(words in answer.said for words in _UNKNOWN_NAME):
+        return "DNS lookup failed"
+    found = outage.judge(answer.said)
+    return found.reason if found.verdict == outage.OUTAGE else answer.said
 
 
 def look_at_hosts(patient: Patient) -> "Iterator[Finding]":

@@ -1,5 +1,6 @@
 """What `doctor` looks at, read once, and what a check says of it. Nothing is judged here."""
 
+import json
 import os
 
 from lastgood import paths, uv
@@ -101,13 +102,25 @@ class Patient:
             try:
                 found = records.load(self.home, name)
             except Damage as error:
-                self.damaged.append((name, str(error)))
+                self.damaged.append((name, _in_words(error)))
             except records.NewerFormat as error:
                 self.newer.append((name, error.args[0]))
             except OSError as error:
                 self.unreadable.append((name, (error.strerror or str(error)).lower()))
             else:
                 self.records += [found] if found is not None and found.generations else []
+
+
+def _in_words(error: Damage) -> str:
+    """What is wrong with a record, for people: not as Python says it."""
+    cause = error.__cause__
+    if cause is None or isinstance(cause, UnicodeDecodeError):
+        return str(error)
+    if isinstance(cause, json.JSONDecodeError):
+        return f"no JSON from line {cause.lineno}, column {cause.colno} on"
+    if isinstance(cause, KeyError):
+        return f"it has no `{cause.args[0]}`"
+    return "it is nested too deeply" if isinstance(cause, RecursionError) else "a field of it is not what it should be"
 
 
 def names_in(place: str) -> "list[str]":
