@@ -336,6 +336,16 @@ def test_a_long_fetch_is_nobodys_outage(demo: Index, sandbox: Sandbox) -> None:
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
 
 
+def keep_two(demo: Index, sandbox: Sandbox) -> None:
+    """Keep 1.0 and then 2.0, which is stale now."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    grow_old(sandbox, HOUR)
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+    sandbox.wait_quiet()
+    grow_old(sandbox, HOUR)
+
+
 def test_who_waits_for_another_obeys_fallback_on(demo: Index, sandbox: Sandbox) -> None:
     """Where nothing may stand in for an index that does not answer, a second process waits for the first as long as that waits."""
     sandbox.env |= {"LASTGOOD_FALLBACK_ON": "server-error", "LASTGOOD_PATIENCE": "1.5"}
@@ -372,12 +382,7 @@ def test_a_note_of_an_answer_ends_with_its_holder(sandbox: Sandbox) -> None:
 
 def test_a_rollback_is_not_the_end_of_a_refresh(demo: Index, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for another's refresh and finds the record changed meanwhile looks at everything anew."""
-    keep(sandbox)
-    demo.publish(demo_tool("2.0"))
-    grow_old(sandbox, HOUR)
-    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
-    sandbox.wait_quiet()
-    grow_old(sandbox, HOUR)
+    keep_two(demo, sandbox)
     monkeypatch.chdir(sandbox.work)
     scene = scenes.look(["demo-tool"], dict(sandbox.env))
     card = scene.card = scenes.find_card(scene)
@@ -401,12 +406,7 @@ def test_fractions_of_patience_are_rounded_up_for_uv(sandbox: Sandbox, monkeypat
 @pytest.mark.parametrize("verb", ["rollback", "hold"])
 def test_a_person_need_not_wait_for_a_refresh(demo: Index, sandbox: Sandbox, verb: str) -> None:
     """While a refresh behind waits for a silent index, `rollback` and `hold` are instant, and what it then brings respects them."""
-    keep(sandbox)
-    demo.publish(demo_tool("2.0"))
-    grow_old(sandbox, HOUR)
-    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
-    sandbox.wait_quiet()
-    grow_old(sandbox, HOUR)
+    keep_two(demo, sandbox)
     if verb == "hold":
         demo.publish(demo_tool("3.0"))
     demo.fault("hang-before-headers", on="page")

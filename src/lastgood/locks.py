@@ -142,11 +142,10 @@ def last_beat(path: str) -> float:
 def note_answer(path: str, kind: str) -> None:
     """Show those who wait for the lock how far its holder has come: what takes long from here on is nobody's outage."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        with open(path, "r+", encoding="ascii") as file:
+            file.write(f"{time.time():.3f} {kind}\n")
     except OSError:
-        return  # as for `beat`
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{time.time():.3f} {kind}\n")
+        return  # as for `beat`; a full disk, too, is nothing that a note may end a refresh for
 
 
 def forget_answer(path: str) -> None:

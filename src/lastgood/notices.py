@@ -104,10 +104,18 @@ def _is_first_to_speak(said: str) -> bool:
     try:
         os.close(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     except FileExistsError:
-        return time.time() - os.stat(said).st_mtime > _LONGEST_HOOK
+        return _is_old(said)
     except OSError:
         return True  # it can leave no word for the others
     return True
+
+
+def _is_old(path: str) -> bool:
+    """Whether a mark is of another hook's time, or forgotten at this moment."""
+    try:
+        return time.time() - os.stat(path).st_mtime > _LONGEST_HOOK
+    except OSError:
+        return True
 
 
 def _hook(scene: "Scene") -> str:
