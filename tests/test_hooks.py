@@ -275,6 +275,17 @@ def test_hooks_are_told_apart(demo: Index, sandbox: Sandbox) -> None:
         assert len(own_lines(sandbox.lastgood("run", "demo-tool", "--version"))) == 1
 
 
+def test_a_hook_without_a_home_says_so(demo: Index, sandbox: Sandbox) -> None:
+    """Where no mark can be left every process speaks: one line, and the tool runs through uvx, once."""
+    del demo
+    home = "/proc/none/lastgood"
+    result = sandbox.lastgood("run", "demo-tool", "--version", env={"PRE_COMMIT": "1", "LASTGOOD_HOME": home})
+    (line,) = own_lines(result)
+    expect_version(result, "1.0", line)
+    assert line.startswith(f"warning: `{home}` is not writable (")
+    assert sandbox.starts() == 1
+
+
 def test_a_mark_of_long_ago_silences_nobody(demo: Index, sandbox: Sandbox) -> None:
     """The number of a hook runner may come again: what was said an hour ago is said again, and old marks go."""
     keep(sandbox)

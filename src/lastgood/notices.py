@@ -128,7 +128,11 @@ def _hook(scene: "Scene") -> str:
 
 
 def _forget_old_marks(place: str) -> None:
-    for name in os.listdir(place):
+    try:
+        names = os.listdir(place)
+    except OSError:
+        return  # there is no home, or no way into it
+    for name in names:
         path = f"{place}/{name}"
         try:
             if name.startswith(_TOLD) and time.time() - os.stat(path).st_mtime > _LONGEST_HOOK:
