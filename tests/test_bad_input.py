@@ -151,7 +151,8 @@ BROKEN = {
     "nothing but noise": (bytes(range(1, 256)), ":2:118: invalid TOML: it is not UTF-8"),
     "a nest without an end": (b"a = " + b"[" * 50_000, ": invalid TOML: "),
 }
-PATH_TRICKS = ("..", ".", "../x", "demo-tool/../x", "/", "//", "~", "~/x", "-", "a/../../b", "demo-tool\\..\\x", "con:", "*", "%00")
+LEADING_UP = ("..", "../x", "demo-tool/../x", "a/../../b", "demo-tool\\..\\x", "../../x/..", "/../x")
+PATH_TRICKS = (".", "/", "//", "~", "~/x", "-", "con:", "*", "%00", "./x", "/x/y", "demo-tool/x")
 
 
 def files_of(sandbox: Sandbox) -> list[str]:
@@ -287,6 +288,19 @@ def test_nothing_to_explain(sandbox: Sandbox, words: tuple[str, ...]) -> None:
     assert_one_line(sandbox, before, sandbox.lastgood("why", *words), "no tool is named; run `lastgood why TOOL`")
 
 
+@pytest.mark.parametrize("name", LEADING_UP)
+@pytest.mark.parametrize("before_it", [(), ("--from",)], ids=["tool", "from"])
+def test_a_tool_name_that_leads_up(demo: Index, sandbox: Sandbox, name: str, before_it: tuple[str, ...]) -> None:
+    """Where nothing is that uvx could run, one line says so; uvx has two, writes its cache and says `--with`."""
+    before = files_of(sandbox)
+    after_it = ("demo-tool",) if before_it else ()
+    expected = f"`{name}` is no name of a package, and no Python project is there; name a package, or a path to a project"
+    for verb in ("run", "why"):
+        assert_one_line(sandbox, before, sandbox.lastgood(verb, *before_it, name, *after_it), expected)
+    assert sandbox.uvx(*before_it, name, *after_it).status != 0
+    assert demo.requests("file") == []
+
+
 @pytest.mark.parametrize("name", PATH_TRICKS)
 def test_a_tool_name_that_is_a_path(demo: Index, sandbox: Sandbox, name: str) -> None:
     """What is wrong with it is said by uvx, in its words and with its status; lastgood makes no file of that name, nowhere."""
@@ -297,6 +311,22 @@ def test_a_tool_name_that_is_a_path(demo: Index, sandbox: Sandbox, name: str) ->
     assert ours.status != 0
     assert [path for path in files_of(sandbox) if path not in before and not path.startswith("uv-cache")] == []
     assert (sandbox.starts(), demo.requests("file")) == (0, [])
+
+
+def test_a_path_that_leads_up_to_a_project(sandbox: Sandbox) -> None:
+    """A project, or a file that uv may be able to read, goes to uvx as it is; from where `--directory` leads, too."""
+    below = sandbox.work / "a place" / "below"
+    below.mkdir(parents=True)
+    (sandbox.work / "x.whl").touch()
+    for place, words in ((below, [".."]), (sandbox.work, ["--directory", "a place/below", ".."])):
+        (below.parent / "setup.py").touch()
+        ours, theirs = sandbox.lastgood("run", *words, cwd=place), sandbox.uvx(*words, cwd=place)
+        assert (ours.status, ours.out, ours.err) == (theirs.status, theirs.out, theirs.err)
+        assert "setup.py" in ours.err
+        (below.parent / "setup.py").unlink()
+        refused = sandbox.lastgood("run", *words, cwd=place)
+        assert (refused.status, refused.err.count("\n"), "no Python project is there" in refused.err) == (2, 1, True), refused
+    assert sandbox.lastgood("run", "../../x.whl", cwd=below).err == sandbox.uvx("../../x.whl", cwd=below).err
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "/", "a/b", "demo tool", ""])

@@ -18,7 +18,7 @@ import yaml
 from lastgood import hookfile, hooks, request
 from lastgood.errors import SettingError
 from tests.support.hookworld import ROOT, program
-from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, own_lines
+from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import Wheel, demo_tool
 
@@ -237,6 +237,36 @@ def test_a_file_that_is_meant_to_be_run(sandbox: Sandbox) -> None:
     for name in (path.name, f"./{path.name}", str(path)):
         result = sandbox.lastgood("run", name, "--version", env={"PRE_COMMIT": "1"})
         assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+
+
+@pytest.mark.parametrize("words", [("no-such-tool",), ("--from", "no-such-tool", "demo-tool")])
+def test_a_hook_that_names_a_package_that_is_not_there(demo: Index, sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    """One line names the package, who names it and what to do, before uvx's own words and with its status."""
+    del demo
+    (sandbox.work / "a.py").touch()
+    result = sandbox.lastgood("run", *words, "a.py", env={"PRE_COMMIT": "1"})
+    plain = sandbox.uvx(*words, "a.py")
+    other = "" if "--from" in words else ", or say `--from PACKAGE` where another package provides it"
+    line = f"hint: no index that was asked has a package `no-such-tool`, which the hook names; check the name{other}"
+    assert (result.status, result.out, own_lines(result), others_words(result)) == (1, "", [line], plain.err)
+    said = _eight(sandbox, words, 1)
+    assert said.count(f"lastgood: {line}") == 1, said
+    missing = sandbox.lastgood("run", "demo-tool==9", "a.py", env={"PRE_COMMIT": "1"})
+    assert (missing.status, own_lines(missing)) == (1, []), missing
+
+
+def test_an_entry_that_names_a_package_that_is_not_there(demo: Index, sandbox: Sandbox) -> None:
+    """The entry of the table is named wherever it is used, and by `warm`; what a person types is uvx's alone."""
+    del demo
+    (sandbox.work / "lastgood.toml").write_text('[tools]\nlint = { from = "no-such-tool" }\n', "utf-8")
+    result = sandbox.lastgood("run", "lint")
+    where = "`lint` in [tools] of lastgood.toml"
+    line = f"hint: no index that was asked has a package `no-such-tool`, which {where} names; check the name"
+    assert (result.status, own_lines(result)) == (1, [line]), result
+    assert own_lines(sandbox.lastgood("run", "-q", "lint")) == own_lines(sandbox.lastgood("run", "no-such-tool")) == []
+    warmed = sandbox.lastgood("warm")
+    why = "no index that was asked has a package `no-such-tool`: check `lint` in [tools] of lastgood.toml"
+    assert (warmed.status, own_lines(warmed)[-1]) == (1, f"error: `lint` was not refreshed ({why}); no good `lint` is kept"), warmed
 
 
 # --- many processes -------------------------------------------------------------------------------------------------

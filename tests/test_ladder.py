@@ -297,6 +297,46 @@ def test_the_tool_beside_lastgood_where_the_network_is_forbidden(demo: Index, sa
     assert own_lines(result)[0].startswith("hint: no good `demo-tool` is kept and the mode is `strict-cache`")
 
 
+@pytest.mark.parametrize("outage", ["refused", "silent"])
+def test_the_tool_beside_lastgood_where_nothing_can_be_kept(demo: Index, sandbox: Sandbox, outage: str) -> None:
+    """It needs no home either: one line says all. While the index answers uvx runs what it has, as without a tool beside it."""
+    program = install_beside(sandbox, "demo-tool==1.0")
+    demo.publish(demo_tool("2.0"))
+    env = {"LASTGOOD_HOME": "/proc/none/lastgood", "LASTGOOD_PATIENCE": "1"}
+    result = sandbox.run([program, "run", "demo-tool", "--version"], env=env)
+    expect_version(result, "2.0", *own_lines(result))
+    (line,) = own_lines(result)
+    trouble = "`/proc/none/lastgood` is not writable (no such file or directory)"
+    assert line == f"warning: {trouble}; running through `uvx` without keeping `demo-tool`"
+    demo.stop() if outage == "refused" else demo.fault("hang-before-headers")
+    env["UV_CACHE_DIR"] = str(sandbox.root / "another-uv-cache")
+    reason = "did not answer (connection refused)" if outage == "refused" else "did not answer (timed out)"
+    result = sandbox.run([program, "run", "demo-tool", "--version", "--exit", "3"], env=env)
+    assert (result.status, result.out, sandbox.starts()) == (3, "demo-tool 1.0\n", 2), result
+    instead = f"warning: running `demo-tool` 1.0 from the environment of lastgood: `{demo.host}` {reason}"
+    assert own_lines(result) == [f"{instead}; {trouble}"]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_tool_beside_lastgood_without_any_uv(demo: Index, sandbox: Sandbox, kept: bool) -> None:  # noqa: FBT001  # a column
+    """Nothing can be asked: it runs with a new home and with one that has other tools; one line says what is missing."""
+    program = install_beside(sandbox, "demo-tool==1.0")
+    if kept:
+        demo.publish(demo_tool("1.0", name="other-tool"))
+        assert sandbox.lastgood("run", "other-tool", "--version").out == "other-tool 1.0\n"
+    sandbox.clear_starts()
+    for name in ("uv", "uvx"):
+        (sandbox.bin / name).unlink()
+    result = sandbox.run([program, "run", "demo-tool", "--version"])
+    assert (result.status, result.out, sandbox.starts()) == (0, "demo-tool 1.0\n", 1), result
+    missing = "`uv` was not found on PATH; install uv or set `LASTGOOD_UV` to its path"
+    assert own_lines(result) == [f"warning: running `demo-tool` 1.0 from the environment of lastgood: {missing}"]
+    assert sandbox.home.exists() is kept
+    for words in (["--refresh", "demo-tool"], ["demo-tool>1"], ["third-tool"]):
+        result = sandbox.run([program, "run", *words, "--version"])
+        assert (result.status, own_lines(result), sandbox.starts()) == (2, [f"error: {missing}"], 1)
+
+
 def test_a_command_beside_lastgood_of_another_package_is_not_the_tool(demo: Index, sandbox: Sandbox) -> None:
     """A program of the right name that another distribution brought does not stand in."""
     demo.publish(demo_tool("5.0", name="other-tool", command="demo-tool"))

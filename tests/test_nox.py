@@ -194,6 +194,8 @@ def _lists(pairs: Any) -> list[list[str]]:
     ("call", "line"),
     [
         ("run(session, '')", 'lastgood: `` names no tool; expected `run(session, "ruff", "check", …)`'),
+        ("run(session)", 'lastgood: `` names no tool; expected `run(session, "ruff", "check", …)`'),
+        ("tool_session('lint')(session)", 'lastgood: `` names no tool; expected `run(session, "ruff", "check", …)`'),
         ("run(session, ['ruff'])", "lastgood: `['ruff']` names no tool; expected"),
         ("run(session, '--with=x', 'ruff')", "lastgood: `--with=x` names no tool; expected"),
         ("run(session, 'ruff@1.0', version='2')", "lastgood: `ruff@1.0` says where it comes from or in which version;"),
@@ -290,6 +292,16 @@ def test_sessions_side_by_side(demo: Index, sandbox: Sandbox) -> None:
     result = nox(sandbox, "-j", "3")
     assert (result.status, sandbox.starts(), len(demo.requests("page"))) == (0, 3, 1), result
     assert all(f"{name}\n" in result.out for name in ("one", "two", "three"))
+
+
+def test_a_tool_that_no_index_has(demo: Index, sandbox: Sandbox) -> None:
+    """One line says which session names it, before uvx's own words."""
+    del demo
+    session_file(sandbox, "run(session, 'no-such-tool')")
+    result = nox(sandbox)
+    unknown = "no index that was asked has a package `no-such-tool`"
+    said = f"lastgood: hint: {unknown}, which the nox session `only` names; check the name"
+    assert (result.status, (result.out + result.err).count(said)) == (1, 1), result
 
 
 # --- a session that is one tool -------------------------------------------------------------------------------------

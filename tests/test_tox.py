@@ -390,6 +390,18 @@ def test_with_nothing_kept_the_environment_fails_and_says_why(demo: Index, sandb
     assert any("and no good `demo-tool` is kept for this request" in line for line in own_lines(result)), result
 
 
+def test_a_tool_that_no_index_has(demo: Index, sandbox: Sandbox) -> None:
+    """One line says which environment names it, whether it is run or warmed."""
+    del demo
+    ini(sandbox, "runner = lastgood\ntools = no-such-tool\ncommands = no-such-tool")
+    unknown = "no index that was asked has a package `no-such-tool`"
+    result = tox(sandbox, "run", "-e", "lint")
+    said = f"lastgood: hint: {unknown}, which the tox environment `lint` names; check the name"
+    assert (result.status, (result.out + result.err).count(said)) == (1, 1), result
+    warmed = tox(sandbox, "run", "-e", "lint", "--notest")
+    assert (warmed.status, f"({unknown}: check the name); no good `no-such-tool` is kept" in warmed.out + warmed.err) == (1, True)
+
+
 # --- what cannot be meant -------------------------------------------------------------------------------------------
 
 

@@ -105,8 +105,16 @@ def versions(sandbox: Sandbox) -> dict[str, str]:
 def worker(sandbox: Sandbox, tool: str) -> int:
     """Return the process that refreshes a tool: the parent of its uv."""
     wanted = f"--from={tool} "
-    (uv,) = sandbox.wait_for(lambda: [pid for pid, command in sandbox.processes() if wanted in command], f"the uv of {tool}")
-    return int(subprocess.run(["ps", "-o", "ppid=", "-p", str(uv)], capture_output=True, check=True).stdout)
+    found = sandbox.wait_for(lambda: [pid for pid, command in sandbox.processes() if wanted in command], f"the uv of {tool}")
+    # what uv starts has uv's own command line for a moment, until it becomes another program
+    (own,) = {parent for pid in found if (parent := parent_of(pid)) is not None and parent not in found}
+    return own
+
+
+def parent_of(pid: int) -> int | None:
+    """Return a process's parent; None where the process has ended."""
+    told = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=False).stdout.strip()
+    return int(told) if told else None
 
 
 def checks(sandbox: Sandbox) -> list[str]:

@@ -1,8 +1,10 @@
-"""What call sites in other programs (nox, tox, hooks) share: the words that start this very lastgood, and what a command calls."""
+"""What call sites in other programs share: the words that start this very lastgood, what a command calls, and who has called."""
 
 import os
 import shlex
 import sys
+
+from lastgood import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +26,16 @@ def program() -> "list[str]":
     """
     launcher = os.path.join(os.path.dirname(sys.executable), "lastgood")
     return [launcher] if os.access(launcher, os.X_OK) else [sys.executable, "-P", "-m", "lastgood"]
+
+
+def caller(environ: "Mapping[str, str]") -> str:
+    """Which call site in another program a process was started by, for people; "" where none left a trace."""
+    if settings.is_on(environ.get("PRE_COMMIT")):
+        return "the hook"
+    for name, what in (("TOX_ENV_NAME", "the tox environment"), ("NOX_CURRENT_SESSION", "the nox session")):
+        if environ.get(name):
+            return f"{what} `{environ[name]}`"
+    return ""
 
 
 class Called:

@@ -97,7 +97,7 @@ def run(
 
 def run(
     session: nox.Session,
-    tool: str,
+    tool: str = "",
     *args: "str | os.PathLike[str]",
     silent: bool = False,
     version: str | None = None,
@@ -145,7 +145,7 @@ def run(
 
 def tool_session(
     name: str,
-    tool: str,
+    tool: str = "",
     *args: "str | os.PathLike[str]",
     version: str | None = None,
     with_: "str | Iterable[str]" = (),

@@ -119,6 +119,12 @@ def judge(words: str) -> Finding:
     return _answer(text, urls)
 
 
+def is_unknown(words: str, package: str) -> bool:
+    """Whether uv says that no index has a package of this (normalised) name."""
+    text = " ".join(tee.plain(words.encode("utf-8", "replace")).split())
+    return f" {package} was not found in the package registry" in text
+
+
 def _status(text: str, urls: "list[str]") -> "Finding | None":
     code = _after(text, "HTTP status server error (")
     if code:

@@ -203,6 +203,7 @@ _PLACE_OF_FILES = (
     "UV_NO_SYSTEM_CONFIG",
 )
 _SPECIFIERS = ("===", "==", ">=", "<=", "!=", "~=", ">", "<")
+_OF_PATHS = ("/", "\\")
 _PYTHONS = ("cpython", "pythonw", "python", "pypy", "graalpy", "pyodide")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -218,6 +219,10 @@ class Handover(Exception):  # noqa: N818 (no failure: these words are plain uvx'
         self.reason = reason
         self.words = words
         self.origin = ""
+
+
+class NotAName(Handover):
+    """What stands where a package belongs is not the name of one: perhaps a path."""
 
 
 class Words:
@@ -481,8 +486,9 @@ def target(text: str) -> Target:
     while end < len(text) and text[end] in _NAME:
         end += 1
     name, rest = text[:end], text[end:]
-    if not name or not name[0].isalnum() or not name[-1].isalnum() or name.endswith((".py", ".pyw")):
-        raise Handover(f"`{text}` is not the name of a package")
+    odd = not name or not name[0].isalnum() or not name[-1].isalnum() or name.endswith((".py", ".pyw"))
+    if odd or rest.startswith(_OF_PATHS):
+        raise NotAName(f"`{text}` is not the name of a package")
     found = Target(text, "registry", name)
     rest = _extras(found, rest.strip())
     if rest.startswith("@"):

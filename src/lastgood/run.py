@@ -7,13 +7,30 @@ stands last: nothing is tried after it.
 import os
 import time
 
-from lastgood import breaker, launch, locks, messages, notices, outage, paths, policy, refresh, request, settings, stale, uv
+from lastgood import (
+    breaker,
+    launch,
+    locks,
+    messages,
+    mistakes,
+    notices,
+    outage,
+    paths,
+    policy,
+    refresh,
+    request,
+    settings,
+    stale,
+    uv,
+)
 from lastgood import card as cards
 from lastgood import scene as scenes
-from lastgood.errors import LastgoodError, LaunchFailed, NoUvError, StateError, UsageError
+from lastgood.errors import LastgoodError, LaunchFailed, NoUvError, StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from lastgood.card import Card
     from lastgood.identity import Request
     from lastgood.record import Record
@@ -21,7 +38,6 @@ if TYPE_CHECKING:
     from lastgood.scene import Scene
 
 _WARMABLE = ("--from", "--with", "--python")  # the options of uvx that `lastgood warm` knows, too
-_MEANT = (("./", "../", "/", "~"), (".whl", ".tar.gz", ".zip"))  # how a file begins, or ends, that was meant to be run
 _POLL = 0.05
 _SILENT = 1.0  # seconds of waiting that need no explanation
 _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
@@ -31,25 +47,13 @@ _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock
 
 
 def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, str]") -> int:
-    """Become plain uvx with the words as they are, lastgood's own options left out. Raises UsageError for a hook without a tool."""
+    """Become plain uvx with the words as they are, lastgood's own options left out. Raises UsageError where they name no tool."""
     if refusal.words is not None:
-        _refuse_file(refusal.words, environ)
+        mistakes.refuse_file(refusal.words, environ)
+    mistakes.refuse_nowhere(refusal)
     if "did you mean" in refusal.reason:  # uvx will say that it knows no such option, and not that lastgood has one like it
         messages.say("hint", refusal.reason, environ)
     return _uvx(refusal.words.plain if refusal.words is not None else argv, environ, refusal.origin)
-
-
-def _refuse_file(words: "request.Words", environ: "dict[str, str]") -> None:
-    """Raise UsageError where a hook runner put a file where the tool belongs: with empty `args`, file names follow at once.
-
-    uvx would look the file up on the index, and install and run whatever is called like it.
-    """
-    if not settings.is_on(environ.get("PRE_COMMIT")) or words.value("--from") is not None:
-        return
-    begins, ends = _MEANT
-    if os.path.isfile(words.target) and not words.target.startswith(begins) and not words.target.endswith(ends):
-        remedy = "put the tool first in the hook's `args`, or say `--from PACKAGE` before it if a tool is called like that file"
-        raise UsageError(f"the hook names no tool: `{words.target}` is a file", remedy)
 
 
 def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> int:
@@ -99,7 +103,7 @@ class _Run:
 
     def go(self) -> int:
         """Tell the story from the beginning."""
-        _refuse_file(self.scene.words, self.scene.environ)
+        mistakes.refuse_file(self.scene.words, self.scene.environ)
         ended = self._identify()
         if ended is None:
             ended = self._open_home()
@@ -141,22 +145,46 @@ class _Run:
             if trouble is not None:
                 raise trouble
             if not os.path.isdir(home):
-                uv.find(self.scene.environ)  # without it there is nothing to keep, and a mistake leaves no directories
+                self._find_uv()  # without it there is nothing to keep, and a mistake leaves no directories
             for part in ("", *paths.PARTS):
                 os.makedirs(os.path.join(home, part), mode=0o700, exist_ok=True)
             paths.trusted(home)
         except StateError as error:
             if error.fatal:
                 raise
-            self._warn(f"{error.message}; running through `uvx` without keeping `{self.request.tool}`")
-            return self._plain()
+            return self._without_keeping(error.message)
         except OSError as error:
             if os.path.isdir(f"{home}/generations"):
                 return None  # it cannot be written, but what it keeps can run
-            said = (error.strerror or str(error)).lower()
-            self._warn(f"`{home}` is not writable ({said}); running through `uvx` without keeping `{self.request.tool}`")
-            return self._plain()
+            return self._without_keeping(f"`{home}` is not writable ({(error.strerror or str(error)).lower()})")
         return None
+
+    def _find_uv(self) -> None:
+        """Make sure that there is a uv, or become what needs none. Raises NoUvError where there is neither."""
+        try:
+            uv.find(self.scene.environ)
+        except NoUvError as error:
+            self._do_without_uv(error)
+
+    def _do_without_uv(self, missing: NoUvError) -> "NoReturn":
+        """Become the tool in the environment of lastgood, which a hook brought. Raises what is missing where there is none."""
+        named = self.scene.environ.get("LASTGOOD_UV")  # a mistake in it is to be mended, and not to be got round
+        if not named and scenes.mode_of(self.scene, self.request.mode) != "strict-latest":
+            self._become_own(missing.message)
+        raise missing
+
+    def _without_keeping(self, trouble: str) -> int:
+        """Run through uvx, since nothing can be kept; where the index is down, what lastgood's own environment has of the tool."""
+        from lastgood import ladder
+
+        if scenes.mode_of(self.scene, self.request.mode).startswith("prefer") and ladder.own_program(self.request) is not None:
+            job = self._job()
+            self._limit_wait(job)
+            _, finding = refresh.materialise(job, lambda _: None)  # plain uvx, once started, leaves nothing to fall back on
+            if finding is not None and finding.kind in self.request.fallback_on:
+                self._become_own(f"{refresh.Outcome(refresh.OUTAGE, finding.reason, finding).clause}; {trouble}")
+        self._warn(f"{trouble}; running through `uvx` without keeping `{self.request.tool}`")
+        return self._plain()
 
     def _read_record(self) -> "int | None":
         from lastgood import record as records
@@ -260,8 +288,7 @@ class _Run:
         except locks.Busy:
             return self._after_another(started, mode, offline=offline)
         except locks.LockTrouble as error:
-            self._warn(f"{error}; running through `uvx` without keeping `{self.request.tool}`")
-            return self._plain()
+            return self._without_keeping(str(error))
 
     def _refresh_here(self, mode: str, *, offline: bool) -> int:
         job = self._job()
@@ -288,6 +315,9 @@ class _Run:
         down = breaker.first_open(self.scene.home, hosts, time.time(), self.request.fallback_on)
         if down is not None:
             self._climb(job, messages.no_answer(breaker.shown(down.host), down.reason))
+        self._limit_wait(job)
+
+    def _limit_wait(self, job: "Job") -> None:
         default = self.request.configuration.where("patience") == "default"
         hook = settings.is_on(self.scene.environ.get("PRE_COMMIT"))
         job.patience = policy.patience(self.request.patience, default=default, hook=hook)
@@ -373,7 +403,7 @@ class _Run:
             notices.say_stands_in(self.scene, self.card, refresh.local_clause(outcome.version, outcome.reason))
             return self._launch(self.card)
         if outcome.finding is not None and outcome.finding.kind == refresh.NO_UV:
-            raise NoUvError(outcome.reason)
+            self._do_without_uv(NoUvError(outcome.reason))
         if outcome.version:
             self._warn(f"`{self.request.tool}` {outcome.version} cannot be kept ({outcome.reason}); running it through `uvx`")
         return self._plain()
@@ -383,7 +413,13 @@ class _Run:
         if kept is not None and outcome.finding is not None and outcome.finding.kind == "auth":
             host = breaker.shown(outcome.finding.host)
             messages.say("hint", messages.auth(kept.tool, kept.version, host, outcome.reason), self.scene.loud)
+        self._name_unknown(outcome)
         return self._plain()
+
+    def _name_unknown(self, outcome: "Outcome") -> None:
+        hint = mistakes.unknown_package(self.request, outcome.words.decode("utf-8", "replace"), self.scene.environ)
+        if hint and notices.speaks(self.scene):
+            messages.say("hint", hint, self.scene.loud)
 
     def _nothing_cached(self, outcome: "Outcome") -> int:
         self._become_own("nothing else is kept, and the mode is `strict-cache`")

@@ -12,6 +12,7 @@ from lastgood import (
     differences,
     manage,
     messages,
+    outage,
     paths,
     rehearsal,
     request,
@@ -123,19 +124,21 @@ class _Work:
     """The refresh of one record, and the uses that come to it; `tool` is what people are told, `fields` is what is asked for.
 
     home     where it is kept
+    entry    the entry of the tools table that counts, for people; "" where there is none
     result   {kind, reason, version, words, new, waiting} once it has ended; kind "useless" where nothing can be kept of it
 
     In `result`, `version` is what is good now ("" for nothing), `words` are uv's own, `new` is the id of a new generation, and
     `waiting` the version that a hold keeps away.
     """
 
-    __slots__ = ("fields", "home", "id", "result", "tool", "uses")
+    __slots__ = ("entry", "fields", "home", "id", "result", "tool", "uses")
 
     def __init__(self, use: "Use", tool: str, home: str, identity: str) -> None:
         self.uses = [use]
         self.tool = tool
         self.home = home
         self.fields: dict[str, Any] = {}
+        self.entry = ""
         self.id = identity
         self.result: dict[str, Any] = {}
 
@@ -184,6 +187,7 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
         else:
             work = _Work(use, differences.label(made.tool, {**made.fields, "specifier": ""}), home, made.id)
             work.fields = made.fields
+            work.entry = made.configuration.entry.where if made.configuration.entry is not None else ""
             of[home, made.id] = work
             works.append(work)
     for work, told in zip(works, differences.told_apart([one.tool for one in works], [one.fields for one in works]), strict=True):
@@ -343,6 +347,9 @@ def _why(work: _Work) -> str:
     specifier = work.fields.get("specifier") or ""
     wanted = work.tool if specifier in work.tool else f"{work.tool} {specifier}"
     still = f"{work.said} stays" if work.result["version"] else f"no good `{wanted}` is kept"
+    package = work.fields.get("package", "")
+    if package and outage.is_unknown(work.result["words"], package):
+        reason = f"no index that was asked has a package `{package}`: check {work.entry or 'the name'}"
     return f"{where} was not refreshed ({reason}); {still}"
 
 

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 
-from lastgood import breaker, differences, identity, ladder, manage, messages, paths, policy, project, request, uv
+from lastgood import breaker, differences, identity, ladder, manage, messages, mistakes, paths, policy, project, request, uv
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import Damage, NoUvError, UsageError
@@ -45,6 +45,7 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
         scene = scenes.look(given.words, environ)
         made = identity.identify(scene)
     except request.Handover as refusal:
+        mistakes.refuse_nowhere(refusal)
         out(f"decision   plain uvx, untouched: {request.without_credentials(refusal.reason)}\n")
         return 0
     _tell_request(scene, made)

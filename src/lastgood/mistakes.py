@@ -1,0 +1,65 @@
+"""Words that name no tool, each told in one line: a file of a hook's, a path that leads nowhere, a package that no index has."""
+
+import os
+import sys
+
+from lastgood import callsites, outage, request, settings, uv
+from lastgood.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lastgood.identity import Request
+    from lastgood.request import Words
+
+_MEANT = (("./", "../", "/", "~"), (".whl", ".tar.gz", ".zip"))  # how a file begins, or ends, that was meant to be run
+_PROJECT = ("pyproject.toml", "setup.py")  # one of them makes a directory a Python project to uv
+
+
+def refuse_file(words: "Words", environ: "Mapping[str, str]") -> None:
+    """Raise UsageError where a hook runner put a file where the tool belongs: with empty `args`, file names follow at once.
+
+    uvx would look the file up on the index, and install and run whatever is called like it.
+    """
+    if not settings.is_on(environ.get("PRE_COMMIT")) or words.value("--from") is not None:
+        return
+    begins, ends = _MEANT
+    if os.path.isfile(words.target) and not words.target.startswith(begins) and not words.target.endswith(ends):
+        remedy = "put the tool first in the hook's `args`, or say `--from PACKAGE` before it if a tool is called like that file"
+        raise UsageError(f"the hook names no tool: `{words.target}` is a file", remedy)
+
+
+def refuse_nowhere(refusal: "request.Handover") -> None:
+    """Raise UsageError where what should be a package leads up and away by `..`, as no name does, and nothing is there to run.
+
+    Any other path is uvx's, there or not, and so is every one of the shim's, which has to be like uvx.
+    """
+    if not isinstance(refusal, request.NotAName) or refusal.words is None:
+        return
+    given = refusal.words.value("--from")
+    source = refusal.words.target if given is None else given
+    leads_up = ".." in source.replace("\\", "/").split("/")
+    if leads_up and not _is_there(source) and not uv.is_shim(sys.argv[0]):
+        raise UsageError(
+            f"`{source}` is no name of a package, and no Python project is there", "name a package, or a path to a project"
+        )
+
+
+def _is_there(path: str) -> bool:
+    if os.path.isdir(path):
+        return any(os.path.lexists(os.path.join(path, name)) for name in _PROJECT)
+    return os.path.lexists(path)
+
+
+def unknown_package(made: "Request", said: str, environ: "Mapping[str, str]") -> str:
+    """Who names a package that no index has, by what uv `said`, and what to do; "" where it is another failure.
+
+    Nothing for a person who has just typed the name: uv's own words have it, but not the file or the hook where it stands.
+    """
+    entry, name = made.configuration.entry, made.target.name
+    where = entry.where if entry is not None else callsites.caller(environ)
+    if not where or not outage.is_unknown(said, name):
+        return ""
+    other = "" if made.searched else ", or say `--from PACKAGE` where another package provides it"
+    return f"no index that was asked has a package `{name}`, which {where} names; check the name{other}"
