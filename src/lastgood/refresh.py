@@ -230,10 +230,10 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             use=use,
             beat=lambda said: _show_life(job, said),
         )
-        _get_ready(job)
         if result.prefix and result.status == 0:
             job.warnings = bytes(result.errors.warnings)
             return result, None
+        _get_ready(job)
         if result.status == 0:  # or what did nothing would look like a tool that ran
             raise NoUvError(f"`{found.path}` ({found.found}) is no uv: it ended without starting anything")
         finding = name_failure(job, result)

@@ -225,6 +225,10 @@ class NotAName(Handover):
     """What stands where a package belongs is not the name of one: perhaps a path."""
 
 
+class NearMiss(Handover):
+    """An option is nearly one of lastgood's own, which uvx cannot know: `reason` says which."""
+
+
 class Words:
     """The words of one `lastgood run`, taken apart.
 
@@ -335,7 +339,7 @@ def parse(argv: "list[str]") -> Words:
     """
     words = Words()
     index = 0
-    doubt = ""
+    doubt: Handover | None = None
     while index < len(argv):
         word = argv[index]
         if word == "--":
@@ -350,7 +354,7 @@ def parse(argv: "list[str]") -> Words:
                 taken = _option(words, argv, index)
             except Handover as error:
                 # lastgood's own options may still follow and must not reach uvx, so reading goes on
-                doubt = doubt or error.reason
+                doubt = doubt or error
                 taken = 1
             words.plain += argv[index : index + taken]
         index += taken
@@ -361,8 +365,9 @@ def parse(argv: "list[str]") -> Words:
         raise Handover("no tool is named", words)
     words.target = argv[index].strip()
     words.args = argv[index + 1 :]
-    if doubt:
-        raise Handover(doubt, words)
+    if doubt is not None:
+        doubt.words = words
+        raise doubt
     _refuse_doubt(words)
     return words
 
@@ -430,7 +435,7 @@ def _take(words: Words, name: str, value: "str | None", argv: "list[str]", index
     known = OPTIONS.get(name)
     if known is None:
         near = settings.suggestion(name, tuple(settings.FLAGS))
-        raise Handover(f"`{name}` is no option that lastgood knows{near}")
+        raise (NearMiss if near else Handover)(f"`{name}` is no option that lastgood knows{near}")
     canonical, kind, takes_value, repeats = known
     taken = 1
     if takes_value and value is None:

@@ -51,7 +51,7 @@ def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, 
     if refusal.words is not None:
         mistakes.refuse_file(refusal.words, environ)
     mistakes.refuse_nowhere(refusal)
-    if "did you mean" in refusal.reason:  # uvx will say that it knows no such option, and not that lastgood has one like it
+    if isinstance(refusal, request.NearMiss):  # uvx will only say that it knows no such option
         messages.say("hint", refusal.reason, environ)
     return _uvx(refusal.words.plain if refusal.words is not None else argv, environ, refusal.origin)
 
