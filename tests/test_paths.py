@@ -31,6 +31,16 @@ def test_the_default_home_is_the_users_data_directory(monkeypatch: pytest.Monkey
         assert paths.default_home(environ) == platformdirs.user_data_dir("lastgood", appauthor=False)
 
 
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "/home/someone"}])
+def test_a_home_that_begins_with_a_tilde(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    """It lies in the user's home directory, also where HOME is empty, which is not the root of the machine."""
+    monkeypatch.setenv("HOME", environ.get("HOME", ""))
+    beneath = environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
+    assert paths.home({**environ, "LASTGOOD_HOME": "~/kept"}) == f"{beneath}/kept"
+    assert paths.home({**environ, "LASTGOOD_HOME": "~"}) == beneath
+    assert paths.home({**environ, "LASTGOOD_HOME": "~root/kept"}) == f"{pwd.getpwnam('root').pw_dir}/kept"
+
+
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
 def test_without_a_home_the_machine_knows_one(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
     """Where HOME is not set, or is empty, the password database says where the user's data directory is."""

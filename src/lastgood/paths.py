@@ -50,7 +50,14 @@ def default_home(environ: "Mapping[str, str]") -> str:
 def home(environ: "Mapping[str, str]") -> str:
     """LASTGOOD_HOME, made absolute, or the default."""
     named = environ.get("LASTGOOD_HOME")
-    return os.path.abspath(os.path.expanduser(named)) if named else default_home(environ)
+    return os.path.abspath(expanded(named, environ)) if named else default_home(environ)
+
+
+def expanded(path: str, environ: "Mapping[str, str]") -> str:
+    """A path as a shell would read it: `~` is the home directory, `~name` somebody else's."""
+    if path == "~" or path.startswith("~/"):
+        return user_home(environ) + path[1:]  # where HOME is empty, `expanduser` would make it `/`
+    return os.path.expanduser(path)
 
 
 def trusted(path: str) -> bool:

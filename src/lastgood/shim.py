@@ -64,7 +64,7 @@ class Shim:
 
 def directory(named: str, environ: "Mapping[str, str]") -> str:
     """Where the shim goes: `named`, else `bin` in the home of lastgood, which nothing else writes to."""
-    return os.path.abspath(os.path.expanduser(named)) if named else os.path.join(paths.home(environ), "bin")
+    return os.path.abspath(paths.expanded(named, environ)) if named else os.path.join(paths.home(environ), "bin")
 
 
 def text() -> str:
