@@ -396,14 +396,14 @@ def test_a_damaged_card(demo: Index, sandbox: Sandbox) -> None:
 def lose_it(root: Path) -> str:
     """Remove the whole environment."""
     shutil.rmtree(root)
-    return "it is gone from disk"
+    return "the kept environment is gone"
 
 
 def lose_interpreter(root: Path) -> str:
     """Let bin/python lead nowhere, as after an upgrade of the system."""
     (root / "bin" / "python").unlink()
     (root / "bin" / "python").symlink_to("/nowhere/python3")
-    return "its interpreter is gone (`/nowhere/python3`)"
+    return "the interpreter of the kept environment is gone (/nowhere/python3)"
 
 
 def change_interpreter(root: Path) -> str:
@@ -413,13 +413,13 @@ def change_interpreter(root: Path) -> str:
     os.utime(target, (1, 1))
     (root / "bin" / "python").unlink()
     (root / "bin" / "python").symlink_to(target)
-    return f"its interpreter has changed (`{target}`)"
+    return f"the interpreter of the kept environment has changed ({target})"
 
 
 def cut_program(root: Path) -> str:
     """Cut the program."""
     replace(root / "bin" / "demo-tool", b"#!/bin/sh\n")
-    return "the program `demo-tool` is not what it was"
+    return "the kept program is not what it was"
 
 
 def test_a_kept_environment_that_cannot_run(demo: Index, sandbox: Sandbox) -> None:

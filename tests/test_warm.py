@@ -400,9 +400,11 @@ def test_all_asks_for_each_record_as_it_was_last_used(demo: Index, sandbox: Sand
 
 
 def break_record(sandbox: Sandbox, _there: Path) -> None:
-    """Damage the record of demo-tool."""
+    """Damage the record of demo-tool, and what its generations know of how it was asked for."""
     (path,) = (sandbox.home / "records").glob("demo-tool-*.json")
     path.write_text("{}", "utf-8")
+    for choices in (sandbox.home / "generations").glob("demo-tool-*/lastgood.choices"):
+        choices.unlink()
 
 
 def pin(_sandbox: Sandbox, there: Path) -> None:

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lastgood.record import Generation, Record
+    from lastgood.record import Record
 
 _REMOTE = (
     "nfs",
@@ -288,7 +288,7 @@ def look_at_environments(patient: Patient) -> "Iterator[Finding]":
     good = 0
     for record in patient.records:
         for one in record.generations:
-            trouble = _trouble(patient.home, one)
+            trouble = one.troubles(patient.home)
             if not trouble:
                 good += 1
             elif one.id == record.current:
@@ -306,33 +306,6 @@ def look_at_environments(patient: Patient) -> "Iterator[Finding]":
                 yield Finding("environments", WARNING, words, f"nothing, unless you want to go back to {one.version}")
     if good:
         yield Finding("environments", OK, f"{messages.count(good, 'environment')} with interpreter and programs in place")
-
-
-def _trouble(home: str, one: "Generation") -> str:
-    """Why a generation cannot start what it was checked for; "" where it can."""
-    root = f"{home}/generations/{one.id}"
-    if not generations.exists(home, one.id):
-        return "it is gone from disk"
-    python = root + "/bin/python"
-    try:
-        if generations.interpreter_stamp(root) != one.base:
-            return f"its interpreter has changed (`{os.path.realpath(python)}`)"
-    except OSError:
-        return f"its interpreter is gone (`{_leads_to(python)}`)"
-    for name, (_, file, size) in one.commands.items():
-        try:
-            if file and os.stat(f"{root}/{file}").st_size != size:
-                return f"the program `{name}` is not what it was"
-        except OSError:
-            return f"the program `{name}` is gone"
-    return ""
-
-
-def _leads_to(path: str) -> str:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return path
 
 
 def look_at_contents(patient: Patient) -> "Iterator[Finding]":

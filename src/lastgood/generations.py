@@ -11,6 +11,7 @@ import os
 import select
 import stat
 import time
+import zlib
 
 from lastgood import launch, paths
 from lastgood.errors import LastgoodError
@@ -67,8 +68,12 @@ class Environment:
 
     @property
     def digest(self) -> str:
-        """What was resolved, as text: the same closure on the same interpreter has the same digest."""
-        return " ".join([f"python=={self.python}", *(f"{name}=={version}" for name, version in sorted(self.dists.items()))])
+        """What was resolved, as text: the same closure on the same interpreter has the same digest.
+
+        A commit and a release that was uploaded again have another one, although their version may be the same.
+        """
+        closure = [f"{name}=={version}" for name, version in sorted(self.dists.items())]
+        return " ".join([f"python=={self.python}", *closure, f"files=={_contents(self.libraries)}"])
 
 
 def _pyvenv(root: str) -> "dict[str, str]":
@@ -95,6 +100,24 @@ def _dists(libraries: str) -> "dict[str, str]":
             project, _, version = name[: -len(".dist-info")].partition("-")
             found[project.lower().replace("_", "-").replace(".", "-")] = version
     return found
+
+
+def _contents(libraries: str) -> str:
+    """A checksum of what the distributions say they have installed: each file with its hash (the RECORD of PEP 376).
+
+    Without what uv notes for itself, which differs between two builds of the same.
+    """
+    total = 0
+    for name in sorted(os.listdir(libraries)):
+        if not name.endswith(".dist-info"):
+            continue
+        try:
+            with open(f"{libraries}/{name}/RECORD", "rb") as file:
+                lines = sorted(line for line in file.read().splitlines() if b"/uv_cache.json," not in line)
+        except FileNotFoundError:
+            lines = []  # its version has to do
+        total = zlib.crc32(b"\n".join([name.encode("utf-8", "surrogateescape"), *lines]), total)
+    return f"{total:08x}"
 
 
 def direct_name(environment: Environment) -> str:
@@ -207,7 +230,7 @@ def _clone_symlink(source: str, target: str, root: str) -> None:
     """
     leads = os.readlink(source)
     inside = not leads.startswith("/") or leads.startswith(root)
-    if inside or "/bin/python" in source[len(root) - 1 :] or "/bin/pypy" in source[len(root) - 1 :]:
+    if inside or source.startswith((f"{root}bin/python", f"{root}bin/pypy")):
         os.symlink(leads, target)
     elif os.path.isdir(source):
         _clone(os.path.realpath(source), target, root)

@@ -5,7 +5,7 @@ import os
 import shlex
 import time
 
-from lastgood import breaker, differences, generations, history, locks, paths, policy, refresh
+from lastgood import breaker, differences, history, locks, paths, policy, refresh
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import Damage, LastgoodError, NotNow, UsageError
@@ -84,7 +84,7 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = 
     found = [one for one in kept if one.id == made.id]
     if not found:
         found = of_words(kept, wanted, made.target.name)
-        late = newer(home, made.slug + "-")
+        late = newer(home, made.slug)
         if made.id in late or (late and not found):
             raise written_by_a_newer(made.tool, late)
     if not found:
@@ -142,10 +142,12 @@ def never(tool: str, refusal: "Handover") -> Nothing:
     return Nothing(f"nothing is ever kept of `{without_credentials(tool)}`: {without_credentials(refusal.reason)}")
 
 
-def newer(home: str, prefix: str = "") -> "dict[str, int]":
-    """The records that a newer lastgood wrote, each with its format."""
+def newer(home: str, slug: str = "") -> "dict[str, int]":
+    """The records that a newer lastgood wrote, each with its format; with `slug` those of that tool alone."""
     found = {}
-    for identity in records.identities(home, prefix):
+    for identity in records.identities(home, slug):
+        if slug and records.slug_of(identity) != slug:
+            continue  # that of another, whose name goes on
         try:
             records.load(home, identity)
         except records.NewerFormat as error:
@@ -192,7 +194,7 @@ def roll_back(home: str, record: "Record", to: str = "", called: str = "") -> "t
     generation is kept, LastgoodError where the record is locked.
     """
     with records.exclusive(home, record.id):
-        fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
+        fresh, _ = records.repair(home, record.id, records.slug_of(record.id))
         if fresh is None or fresh.generation() is None:
             raise Nothing(f"no good `{called or record.tool}` is kept")
         before = fresh.generation()
@@ -216,7 +218,7 @@ def hold(home: str, record: "Record", *, held: bool) -> "tuple[Generation, bool]
     Raises as `roll_back` does.
     """
     with records.exclusive(home, record.id):
-        fresh, _ = records.recover(home, record.id, records.slug_of(record.id))
+        fresh, _ = records.repair(home, record.id, records.slug_of(record.id))
         current = fresh.generation() if fresh is not None else None
         if fresh is None or current is None:
             raise Nothing(f"no good `{record.tool}` is kept")
@@ -234,7 +236,7 @@ def hold(home: str, record: "Record", *, held: bool) -> "tuple[Generation, bool]
 
 
 def _earlier(home: str, record: "Record", before: "Generation", to: str, called: str) -> "Generation":
-    kept = [one for one in record.generations if one.id != before.id and _can_run(home, one)]
+    kept = [one for one in record.generations if one.id != before.id and not one.troubles(home)]
     others = ", ".join(f"`--to {one.version}`" for one in kept)
     sent_back = [one for one in record.generations if any(one.digest == old["digest"] for old in record.refused)]
     kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept and one not in sent_back)]
@@ -244,16 +246,6 @@ def _earlier(home: str, record: "Record", before: "Generation", to: str, called:
             what = f"`{called}` {to} is what runs now"
         raise Nothing(what, f"what is: {others}" if others else "")
     return kept[0]
-
-
-def _can_run(home: str, one: "Generation") -> bool:
-    """Whether a generation stands, with the interpreter and the programs that it was kept with."""
-    place = f"{home}/generations/{one.id}"
-    try:
-        programs = all(os.path.exists(f"{place}/{file}") for _, file, _ in one.commands.values() if file)
-        return programs and generations.interpreter_stamp(place) == one.base
-    except OSError:
-        return False
 
 
 @contextlib.contextmanager
@@ -298,7 +290,7 @@ def _patience_of_warm(job: "refresh.Job", made: "Request") -> "float | None":
     hosts = [*(job.record.hosts if job.record is not None else []), *made.hosts, made.id]
     if breaker.first_open(job.home, hosts, time.time(), made.fallback_on) is not None:
         return made.patience
-    return refresh.PATIENT if job.record is not None and job.record.usable(job.home) else None
+    return refresh.PATIENT if job.record is not None and job.record.runs(job.home) else None
 
 
 def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]") -> None:
@@ -332,7 +324,7 @@ def freshen(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str
         with locks.claim(records.lock_of(scene.home, made.id)):
             job = refresh.Job(scene, made)
             job.look_up()
-            job.patience = made.patience if job.record is not None and job.record.usable(scene.home) else None
+            job.patience = made.patience if job.record is not None and job.record.runs(scene.home) else None
             outcome = refresh.refresh(job)
     except (locks.Busy, locks.LockTrouble):
         return None
@@ -343,10 +335,10 @@ def freshen(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str
 
 def _is_due(scene: "Scene", made: "Request") -> bool:
     now = time.time()
-    record = records.recover(scene.home, made.id, made.slug)[0]
+    record = records.look(scene.home, made.id, made.slug)
     if scenes.mode_of(scene, made.mode) == "strict-cache":
         return False
-    if record is not None and record.usable(scene.home) and (record.held or policy.is_fresh(now - record.asked, made.max_age)):
+    if record is not None and record.runs(scene.home) and (record.held or policy.is_fresh(now - record.asked, made.max_age)):
         return False
     hosts = [*(record.hosts if record is not None else []), *made.hosts, made.id]
     return breaker.first_open(scene.home, hosts, now, made.fallback_on) is None

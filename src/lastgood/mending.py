@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 def rebuild_record(home: str, name: str) -> str:
     """Set a damaged record aside and make it anew from what is kept; also one that is gone."""
     with manage.leased(home, name), records.exclusive(home, name):
-        found, aside = records.recover(home, name, records.slug_of(name))
-        if not aside and os.path.exists(records.file_of(home, name)):
+        found, aside = records.repair(home, name, records.slug_of(name))
+        if found is not None and found.stamp is not None:
             return "nothing: another process has written it meanwhile"
+        if not aside and os.path.exists(records.file_of(home, name)):
+            raise LastgoodError(f"`{records.file_of(home, name)}` cannot be set aside")
         if found is None:
             return f"set aside as `{aside}`; nothing was kept of it"
         records.save(home, found)
@@ -90,7 +92,7 @@ def _forget(home: str, identity_: str, bad: "Generation") -> None:
 
 def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
     """Have something good take the place of `bad`; what it is. Raises LastgoodError, and then all is as it was."""
-    job.heard = True
+    job.heard, job.patience = True, refresh.PATIENT
     job.look_up()
     mine = job.record.generation(bad.id) if job.record is not None else None
     was_current = job.record is not None and job.record.current == bad.id
@@ -98,9 +100,10 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
     if mine is not None:
         mine.digest = ""  # what is built now is not it, whatever it is
     outcome = refresh.refresh(job)
-    if outcome.kind != refresh.NEW and was_current and job.request.target.kind == "registry":
+    answered = outcome.good or outcome.kind in (refresh.REFUSED, refresh.ANSWER)
+    if outcome.kind != refresh.NEW and answered and was_current and job.request.target.kind == "registry":
         # what the index has now was refused, or sent back: the very version that was kept is to stand again
-        job.source = _pinned(job, bad.version)
+        job.source = refresh.pinned(job.request, bad.version)
         outcome = refresh.refresh(job)
     if job.record is None or not _has_replaced(home, outcome, job.record, bad):
         _restore(home, job.record, mine, digest)
@@ -115,11 +118,6 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
         generations.compile_all(f"{home}/generations/{job.record.current}")
         generations.measure(f"{home}/generations/{job.record.current}")
     return f"built `{job.record.tool}` {outcome.version} again"
-
-
-def _pinned(job: "refresh.Job", version: str) -> str:
-    target = job.request.target
-    return target.name + (f"[{','.join(target.extras)}]" if target.extras else "") + f"=={version}"
 
 
 def _has_replaced(home: str, outcome: "Outcome", record: "Record", bad: "Generation") -> bool:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from lastgood import callsites, outage, request, settings, uv
+from lastgood import outage, request, settings, uv
 from lastgood.errors import UsageError
 
 TYPE_CHECKING = False
@@ -57,6 +57,8 @@ def unknown_package(made: "Request", said: str, environ: "Mapping[str, str]") ->
 
     Nothing for a person who has just typed the name: uv's own words have it, but not the file or the hook where it stands.
     """
+    from lastgood import callsites  # `shlex`: 5 ms that a stale run need not wait for
+
     entry, name = made.configuration.entry, made.target.name
     where = entry.where if entry is not None else callsites.caller(environ)
     if not where or not outage.is_unknown(said, name):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 HEADER = "lastgood record"
 CHOICES = "lastgood choices"
-_CHOSEN = ("current", "held", "refused", "hosts")
+_CHOSEN = ("current", "held", "refused", "hosts", "words", "place", "beside")
 """The fields that no manifest can know, since they change after a generation is kept; every generation carries them, too."""
 ASIDE = ".new"
 """How the names of files end that are not yet renamed into place."""
@@ -26,6 +26,12 @@ BAD = ".json.bad-"
 """What the name of a damaged record has between its id and the date on which it was set aside."""
 KEPT = 3
 """How many generations a record names by itself: the current one, the one before, and one more."""
+_REMEMBERED = 10
+"""How many releases that did not start a record remembers; what people sent back it remembers until something newer is good."""
+
+
+_DAMAGE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
+"""What reading a table raises that is not what it should be."""
 
 
 class NewerFormat(Exception):  # noqa: N818 (what was found)
@@ -75,6 +81,11 @@ class Generation:
         except LaunchFailed as error:
             return str(error)
         return ""
+
+    def troubles(self, home: str) -> str:
+        """Why it could not start one of the commands that it was checked for; "" where it could start all."""
+        found = (self.trouble(home, command) for command in (*self.commands, ""))
+        return next(filter(None, found), "")
 
     def data(self) -> "dict[str, Any]":
         """The generation as JSON holds it."""
@@ -143,8 +154,41 @@ class Record:
         """Drop a generation that cannot run; the index has to be asked again."""
         self.generations = [one for one in self.generations if one.id != identity]
         if self.current == identity:
-            self.current = self.generations[0].id if self.generations else ""
+            self.current = next((one.id for one in self.best_first()), "")
         self.asked = 0.0
+
+    def lost(self, home: str, command: str) -> str:
+        """The version that people chose, by a hold or by going back, and that cannot run any more; "" where there is none."""
+        current = self.generation()
+        chosen = current is not None and (self.held or self.rolled_back())
+        return current.version if current is not None and chosen and current.trouble(home, command) else ""
+
+    def promote(self, home: str, kept: Generation) -> None:
+        """Let a new generation run. With it stays what ran until now, which a rollback goes to, then the newest of the others.
+
+        What is the same as one that is named, built again, takes its place and its age.
+        """
+        ran = self.current
+        same = [one for one in self.generations if one.digest == kept.digest]
+        kept.kept = min([kept.kept, *(one.kept for one in same)])
+        # one without a digest is to be replaced (`doctor --fix`), and must not take the place of a good one among those kept
+        standing = [one for one in self.generations if one.digest not in ("", kept.digest) and generations.exists(home, one.id)]
+        standing.sort(key=lambda one: (one.id != ran, self.sent_back(one)))
+        staying = standing[: KEPT - 1]
+        self.generations = sorted([kept, *staying], key=lambda one: one.kept, reverse=True)
+        self.current = kept.id
+        # what was rolled back from and is still kept must not be gone back to; nor taken, where nothing else than before runs now
+        self.refused = [one for one in self.refused if one["by"] == "rollback" and (same or self.keeps(one))]
+
+    def refuse(self, one: "dict[str, Any]") -> None:
+        """Remember a release that does not start."""
+        others = [old for old in self.refused if old["digest"] != one["digest"]]
+        checked = [old for old in others if old["by"] == "check"][1 - _REMEMBERED :]
+        self.refused = [*(old for old in others if old["by"] != "check" or old in checked), one]
+
+    def sent_back(self, one: Generation) -> bool:
+        """Whether people or a check have refused what a generation is."""
+        return any(_is_the_same(one, refused) for refused in self.refused)
 
     def refuses(self, digest: str, version: str, check: str) -> "dict[str, Any] | None":
         """Why what was resolved is not taken: refused as it is, or a version that was rolled back from.
@@ -172,16 +216,18 @@ class Record:
         return current is not None and any(one["by"] == "rollback" and one["at"] >= current.kept for one in self.refused)
 
     def usable(self, home: str) -> "Generation | None":
-        """The best generation that still stands: the current one, else the newest of the others."""
-        return next((one for one in self._best_first() if generations.exists(home, one.id)), None)
+        """The best generation that still stands: the current one, else the newest of the others that nobody has sent back."""
+        return next((one for one in self.best_first() if generations.exists(home, one.id)), None)
 
     def runs(self, home: str) -> "Generation | None":
         """The best generation that could start the tool: it stands, with its program and, where that is needed, its interpreter."""
-        return next((one for one in self._best_first() if not one.trouble(home, self.tool)), None)
+        return next((one for one in self.best_first() if not one.trouble(home, self.tool)), None)
 
-    def _best_first(self) -> "list[Generation]":
+    def best_first(self) -> "list[Generation]":
+        """The generations, the current one first, then the newest that nobody has sent back."""
         current = self.generation()
-        return [*([current] if current else []), *(one for one in self.generations if one is not current)]
+        others = sorted((one for one in self.generations if one is not current), key=self.sent_back)
+        return [*([current] if current else []), *others]
 
 
 def _is_the_same(one: "Generation", refused: "dict[str, Any]") -> bool:
@@ -251,7 +297,7 @@ def parse(text: str) -> Record:
             raise Damage("not a record")
         if int(data["format"]) > FORMAT:
             raise NewerFormat(int(data["format"]))
-        record = Record(_text(data["id"]), dict(data["request"]), _text(data["tool"]))
+        record = Record(_text(data["id"]), _request(data["request"]), _text(data["tool"]))
         record.asked = float(data["asked"])
         record.current = _text(data["current"])
         record.held = bool(data["held"])
@@ -260,13 +306,34 @@ def parse(text: str) -> Record:
         record.hosts = [_text(host) for host in data["hosts"]]
         configured = data.get("configured")
         record.configured = None if configured is None else [_text(host) for host in configured]
-        record.last = dict(data["last"])
+        record.last = _last(data["last"])
         record.words = [_text(word) for word in data.get("words", [])]
         record.place = _text(data.get("place", ""))
         record.beside = [_text(line) for line in data.get("beside", [])]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except (*_DAMAGE, RecursionError) as error:
         raise Damage(f"{type(error).__name__}: {error}") from error
     return record
+
+
+def _request(data: "dict[str, Any]") -> "dict[str, Any]":
+    """The fields of a request: texts, lists of texts, and lists of [name, value]. Raises one of _DAMAGE."""
+    found = dict(data)
+    for name in ("options", "variables"):
+        found[name] = [[_text(key), None if value is None else _text(value)] for key, value in found.get(name, [])]
+    for name in ("extras", "files"):
+        found[name] = [_text(one) for one in found.get(name, [])]
+    for name in ("package", "specifier", "platform", "interpreter"):
+        found[name] = _text(found.get(name, ""))
+    return found
+
+
+def _last(data: "dict[str, Any]") -> "dict[str, Any]":
+    """What is known of the last refresh. Raises one of _DAMAGE."""
+    found = dict(data)
+    found |= {name: kind(found[name]) for name, kind in (("at", float), ("status", int)) if name in found}
+    for name in ("outcome", "reason", "version", "words", "class"):
+        _text(found.get(name, ""))
+    return found
 
 
 def _refusal(data: "dict[str, Any]") -> "dict[str, Any]":
@@ -349,18 +416,27 @@ def set_aside(home: str, identity: str) -> str:
     return name
 
 
-def recover(home: str, identity: str, slug: str) -> "tuple[Record | None, str]":
-    """The record, rebuilt from what is retained where its file is damaged or gone; and the name a damaged one was set aside under.
-
-    Raises NewerFormat. A file that cannot be read at all (permissions) counts as damaged and stays where it is.
-    """
+def look(home: str, identity: str, slug: str) -> "Record | None":
+    """The record, or what it would be rebuilt as where its file is damaged, cannot be read or is gone. Raises NewerFormat."""
     try:
         found = load(home, identity)
+    except (Damage, OSError):
+        found = None
+    return found if found is not None else rebuild(home, identity, slug)
+
+
+def repair(home: str, identity: str, slug: str) -> "tuple[Record | None, str]":
+    """The record as `look` finds it; and the name a damaged file was set aside under, "" where there was none or it had to stay.
+
+    Raises NewerFormat. The caller holds the record's file (`exclusive`), or what another process has just mended would be moved.
+    """
+    try:
+        load(home, identity)
     except Damage:
         return rebuild(home, identity, slug), set_aside(home, identity)
     except OSError:
         return rebuild(home, identity, slug), ""
-    return (found, "") if found is not None else (rebuild(home, identity, slug), "")
+    return look(home, identity, slug), ""
 
 
 def rebuild(home: str, identity: str, slug: str) -> "Record | None":
@@ -368,7 +444,7 @@ def rebuild(home: str, identity: str, slug: str) -> "Record | None":
 
     The index answered when the newest of them was kept; whether it did later is not known.
     """
-    found: list[tuple[Generation, dict[str, Any]]] = []
+    found: list[tuple[Generation, dict[str, Any], str]] = []
     try:
         names = [name for name in os.listdir(home + "/generations") if name.startswith(slug)]
     except OSError:
@@ -378,18 +454,19 @@ def rebuild(home: str, identity: str, slug: str) -> "Record | None":
         if data.get("record") != identity:
             continue
         try:
-            found.append((Generation(**{**data["generation"], "id": name}), data))
-        except (ValueError, KeyError, TypeError, IndexError):
+            found.append((Generation(**{**data["generation"], "id": name}), _request(data["request"]), _text(data["tool"])))
+        except _DAMAGE:
             continue  # a generation with a damaged manifest cannot be run from
     if not found:
         return None
-    found.sort(key=lambda pair: pair[0].kept, reverse=True)
-    record = Record(identity, found[0][1]["request"], found[0][1]["tool"])
-    record.generations = [one for one, _ in found]
+    found.sort(key=lambda one: one[0].kept, reverse=True)
+    _, request, tool = found[0]
+    record = Record(identity, request, tool)
+    record.generations = [one for one, _, _ in found]
     record.asked = found[0][0].kept
     _take_choices(home, record)
-    others = [one for one in record.generations if one.id != record.current][: KEPT - 1]
-    record.generations = [one for one in record.generations if one.id == record.current or one in others]
+    staying = record.best_first()[:KEPT]
+    record.generations = [one for one in record.generations if one in staying]
     return record
 
 
@@ -415,7 +492,8 @@ def _take_choices(home: str, record: Record) -> None:
     known = [_choices(home, one.id, record.id) for one in record.generations]
     last: dict[str, Any] = max(known, key=lambda one: float(one.get("at", 0.0)))
     record.held, record.refused, record.hosts = last.get("held", False), last.get("refused", []), last.get("hosts", [])
-    kept = [one for one in record.generations if not any(_is_the_same(one, refused) for refused in record.refused)]
+    record.words, record.place, record.beside = last.get("words", []), last.get("place", ""), last.get("beside", [])
+    kept = [one for one in record.generations if not record.sent_back(one)]
     chosen = record.generation(last.get("current", "")) or [*kept, *record.generations][0]
     record.current = chosen.id
 
@@ -432,8 +510,11 @@ def _choices(home: str, name: str, identity: str) -> "dict[str, Any]":
             "held": bool(data["held"]),
             "refused": [_refusal(one) for one in data["refused"]],
             "hosts": [_text(host) for host in data["hosts"]],
+            "words": [_text(word) for word in data.get("words", [])],
+            "place": _text(data.get("place", "")),
+            "beside": [_text(line) for line in data.get("beside", [])],
         }
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+    except _DAMAGE:
         return {}
 
 

@@ -138,7 +138,7 @@ class Job:
         if not self.looked:
             from lastgood import record as records
 
-            self.record = records.recover(self.home, self.request.id, self.request.slug)[0]
+            self.record = records.look(self.home, self.request.id, self.request.slug)
             self.looked = True
 
     def tell(self, outcome: Outcome) -> None:
@@ -216,13 +216,14 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
     """
     found = uv.find(job.environ)
     options = [*job.options, *(["--offline"] if job.offline and "--offline" not in job.options else [])]
+    source = _chosen(job)
     extra: list[str] = []
     told: uv.Result | None = None
     while True:
         result = uv.materialise(
             found,
             [*options, *extra],
-            job.source,
+            source,
             job.environ,
             shown=job.shown and "-v" not in extra,
             timeouts=_timeouts(job),
@@ -237,6 +238,9 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
         if result.status == 0:  # or what did nothing would look like a tool that ran
             raise NoUvError(f"`{found.path}` ({found.found}) is no uv: it ended without starting anything")
         finding = name_failure(job, result)
+        if source != job.source and finding.verdict == outage.ANSWER:
+            source = job.source  # what people chose is to be had no more
+            continue
         if "-v" in extra:
             finding.urls = outage.suspects(result.errors.text)
         again = _second_try(job, finding) if told is None and not job.offline else []
@@ -244,6 +248,18 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             # what -v adds is for lastgood, not for people
             return (told if told is not None and "-v" in extra else result), _settled(job, finding)
         told, extra = result, [word for word in again if word]
+
+
+def _chosen(job: Job) -> str:
+    """What uvx is asked for: the very version that people chose, by a hold or by going back, where what was kept of it is lost."""
+    version = job.record.lost(job.home, job.request.command) if job.record is not None else ""
+    return pinned(job.request, version) if version and job.request.target.kind == "registry" else job.source
+
+
+def pinned(made: "Request", version: str) -> str:
+    """A request's package in one version."""
+    target = made.target
+    return target.name + (f"[{','.join(target.extras)}]" if target.extras else "") + f"=={version}"
 
 
 def _get_ready(job: Job) -> None:
@@ -377,7 +393,7 @@ def _is_known(job: Job, environment: generations.Environment) -> bool:
     if record.refuses(environment.digest, _version(job, environment), "\t".join(job.request.check)) is not None:
         return True
     current = record.generation()
-    standing = current is not None and generations.exists(job.home, current.id)
+    standing = current is not None and not current.trouble(job.home, job.request.command)
     if not record.held and any(name in _ANEW for name, _, _ in job.scene.words.options):
         return False
     return standing and (record.held or current is None or current.digest == environment.digest)
@@ -532,7 +548,10 @@ def changed_meanwhile(job: Job, record: "Record") -> bool:
 
     try:
         theirs = records.load(job.home, record.id)
-    except (Damage, records.NewerFormat, OSError):
+    except Damage:
+        records.set_aside(job.home, record.id)  # it is about to be replaced, and somebody may want to know what it was
+        return False
+    except (records.NewerFormat, OSError):
         return False  # nothing that could be taken over
     if theirs is None:
         return False
@@ -544,7 +563,10 @@ def changed_meanwhile(job: Job, record: "Record") -> bool:
 
 def _is_kept_back(job: Job, record: "Record", kept: "Generation") -> bool:
     """Whether what was built may not replace what runs, by what people have said meanwhile."""
-    return record.held or record.refuses(kept.digest, kept.version, "\t".join(job.request.check)) is not None
+    current = record.generation()
+    if record.held and (current is None or current.digest != kept.digest):  # else it is what is held, built again
+        return True
+    return record.refuses(kept.digest, kept.version, "\t".join(job.request.check)) is not None
 
 
 def _changes(before: "Generation | None", after: "Generation | None") -> "list[str]":
@@ -569,20 +591,10 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     if not job.offline:
         record.asked = now
     if outcome.kind == NEW and kept is not None:
-        # one without a digest is to be replaced (`doctor --fix`), and must not take the place of a good one among those kept
-        alive = [one for one in record.generations if one.digest and generations.exists(job.home, one.id)]
-        standing = [one for one in alive if one.digest != kept.digest]
-        record.generations = [kept, *standing]
-        record.current = kept.id
-        from lastgood import record as records
-
-        del record.generations[records.KEPT :]
-        # what was rolled back from and is still kept must not be gone back to
-        record.refused = [one for one in record.refused if one["by"] == "rollback" and record.keeps(one)]
+        record.promote(job.home, kept)
     if outcome.kind == REFUSED and kept is not None:
         one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
-        one["check"] = outcome.check
-        record.refused = [*[old for old in record.refused if old["digest"] != kept.digest], one][-10:]
+        record.refuse({**one, "check": outcome.check})
 
 
 def _asked_with(job: Job) -> "tuple[list[str], str, list[str]]":
@@ -624,8 +636,8 @@ def write_card(job: Job) -> "cards.Card | None":
     if record is None:
         return None
     generation = record.usable(job.home)
-    if generation is None:
-        return None
+    if generation is None or record.lost(job.home, job.request.command):
+        return None  # without a card the next run looks again
     card = derive_card(job, record, generation)
     if card is None:
         return None

@@ -9,6 +9,7 @@ import time
 
 from lastgood import (
     breaker,
+    generations,
     launch,
     locks,
     messages,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from lastgood.card import Card
     from lastgood.identity import Request
-    from lastgood.record import Record
+    from lastgood.record import Generation, Record
     from lastgood.refresh import Job, Outcome
     from lastgood.scene import Scene
 
@@ -84,11 +85,21 @@ def slowly(scene: "Scene") -> int:
     """Run what the hot path did not. Returns an exit status only where no tool was started."""
     notices.join(scene)
     card = scene.card
-    if card is not None and card.lean:
+    if card is not None and card.lean and _stands(scene, card):
         step = policy.decide(card, scenes.mode_of(scene, card.mode), time.time(), policy.CLOSED)
         if step in (policy.WAIT, policy.BEHIND):
             return _Run(scene).after(stale.run(scene, card, stale.lean_job(scene, card), wait=step == policy.WAIT))
     return _Run(scene).go()
+
+
+def _stands(scene: "Scene", card: "Card") -> bool:
+    """Whether what is kept could start: nothing is said of it before that is known."""
+    try:
+        launch.intact(scene.home, card)
+    except LaunchFailed as error:
+        scene.reason = str(error)
+        return False
+    return True
 
 
 class _Run:
@@ -191,29 +202,35 @@ class _Run:
 
         made = self.request
         try:
-            self.record, aside = records.recover(self.scene.home, made.id, made.slug)
+            self.record = records.look(self.scene.home, made.id, made.slug)
+            aside = self._repair_record()
         except records.NewerFormat as newer:
             found = f"format {newer.args[0]}, this one reads {records.FORMAT}"
             self._warn(f"the record of `{made.tool}` was written by a newer lastgood ({found}); running plain `uvx`")
             return self._plain()
         if aside:
             self._warn(f"the record of `{made.tool}` was unreadable; set aside as `{aside}` and rebuilt")
-        self._save_rebuilt()
         self._make_card()
         return None
 
-    def _save_rebuilt(self) -> None:
-        """Write down a record that was made anew from its generations; else only runs would know of them until the next refresh."""
+    def _repair_record(self) -> str:
+        """Set a damaged record aside, and write down one that was made anew: until the next refresh only runs would know of it.
+
+        The name that it was set aside under; "" where there was nothing to do, or another process does it.
+        """
         from lastgood import record as records
 
-        if self.record is None or os.path.exists(records.file_of(self.scene.home, self.record.id)):
-            return
+        home, made = self.scene.home, self.request
+        if self.record.stamp is not None if self.record is not None else not os.path.exists(records.file_of(home, made.id)):
+            return ""
         try:
-            with records.exclusive(self.scene.home, self.record.id, 0):
-                if not os.path.exists(records.file_of(self.scene.home, self.record.id)):
-                    records.save(self.scene.home, self.record)
+            with records.exclusive(home, made.id, 0):
+                self.record, aside = records.repair(home, made.id, made.slug)
+                if self.record is not None and not os.path.exists(records.file_of(home, made.id)):
+                    records.save(home, self.record)
         except (LastgoodError, OSError):
-            return  # whoever holds it writes it; a home that cannot be written stays as it is
+            return ""  # a home that cannot be written stays as it is
+        return aside
 
     def _job(self) -> "Job":
         job = refresh.Job(self.scene, self.request)
@@ -221,30 +238,38 @@ class _Run:
         return job
 
     def _make_card(self) -> None:
-        """The card of the best generation that stands; the others are built again."""
+        """The card of the best generation that can run; the current one is built again where it cannot."""
         self.card = None
-        if self.record is None:
-            return
-        while True:
-            generation = self.record.usable(self.scene.home)
-            current = self.record.generation()
-            if current is not None and (generation is None or generation.id != current.id):
-                self._warn(f"the kept `{self.request.tool}` {current.version} was removed from disk; building it again")
-                self.record.forget(current.id)
-            if generation is None:
-                return
-            card = refresh.derive_card(self._job(), self.record, generation)
+        home, record = self.scene.home, self.record
+        lost = False
+        for one in record.best_first() if record is not None else []:
+            assert record is not None
+            if not generations.exists(home, one.id):
+                lost = self._give_up(record, one, "was removed from disk") or lost
+                continue
+            card = refresh.derive_card(self._job(), record, one)
             if card is None:
                 return
             try:
-                launch.intact(self.scene.home, card)
+                launch.intact(home, card)
             except LaunchFailed as error:
-                self._warn(f"the kept `{card.tool}` {card.version} cannot run: {error}; building it again")
-                self.record.forget(generation.id)
+                lost = self._give_up(record, one, f"cannot run: {error}") or lost
                 continue
             self.card = card
-            self._write_card(card)
+            if lost:
+                card.asked, card.held = 0.0, 0  # it stands in until what people chose is built again
+            else:
+                self._write_card(card)
             return
+
+    def _give_up(self, record: "Record", one: "Generation", trouble: str) -> bool:
+        """Say of the current generation that it cannot run. Whether people chose it: it stays named until it is built again."""
+        if one.id == record.current:
+            self._warn(f"the kept `{self.request.tool}` {one.version} {trouble}; building it again")
+            if record.held or record.rolled_back():
+                return True
+        record.forget(one.id)
+        return False
 
     def _write_card(self, card: "Card") -> None:
         from lastgood import record as records

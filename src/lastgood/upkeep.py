@@ -111,6 +111,7 @@ def surplus(record: "Record", keep: "int | None", older_than: "float | None", no
     older = [one for one in record.generations if one.id != record.current]
     current = record.generation()
     before = [one for one in older if current is None or one.kept <= current.kept] or older
+    before.sort(key=record.sent_back)
     never = {record.current, *(one.id for one in before[:1])}
     return [
         one

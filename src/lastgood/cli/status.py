@@ -96,7 +96,7 @@ def _wanted(home: str, tool: "str | None", environ: "dict[str, str]") -> "tuple[
         return [one for one in known if one.tool == tool], _line(manage.never(tool, refusal))
     except LastgoodError as error:
         return [], _line(error)
-    late = {} if (found := manage.of_words(known, asked)) else manage.newer(home, paths.slug(asked.name) + "-")
+    late = {} if (found := manage.of_words(known, asked)) else manage.newer(home, paths.slug(asked.name))
     if late:
         return [], _line(manage.written_by_a_newer(tool, late))
     return found, f"no good `{tool}` is kept in {home}; {later}"

@@ -209,15 +209,18 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
             _, outcome, record = manage.warm(first.words, first.environment(environ), first.beside, shown=shown)
     except records.NewerFormat as newer:
         return _trouble(f"its record was written by a newer lastgood: format {newer.args[0]}, this one reads {records.FORMAT}")
-    current = record.generation() if record is not None else None
+    current = record.runs(work.home) if record is not None else None
     if outcome.good:
         for use in others:
             with contextlib.chdir(use.place):
                 manage.write_card(use.words, use.environment(environ), use.beside)
     refused = outcome.kind == "refused" or (outcome.good and bool(outcome.reason))  # now, or by an earlier refresh
+    reason = f"{outcome.version} does not start: {outcome.reason}" if refused else outcome.reason
+    if outcome.good and not refused and current is None:  # the index has nothing else, and nobody wants to go back to it
+        refused, reason = True, f"{outcome.version} was sent back"
     return {
         "kind": "refused" if refused else outcome.kind,
-        "reason": f"{outcome.version} does not start: {outcome.reason}" if refused else outcome.reason,
+        "reason": reason,
         "version": current.version if current is not None else "",
         "new": current.id if current is not None and outcome.kind == "new" else "",
         "waiting": outcome.version if record is not None and record.held and current is not None else "",
@@ -309,7 +312,7 @@ def _version_kept(work: _Work) -> str:
         record = records.load(work.home, work.id)
     except (Damage, records.NewerFormat, OSError):
         return ""
-    current = record.generation() if record is not None else None
+    current = record.runs(work.home) if record is not None else None
     return current.version if current is not None else ""
 
 
