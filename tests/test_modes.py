@@ -14,8 +14,8 @@ import pytest
 from lastgood import messages, policy, project, request, settings
 from lastgood.card import Card
 from lastgood.errors import SettingError, UsageError
-from tests.support.kept import all_records, expect_version, grow_old, keep, open_hosts, own_lines, trip
-from tests.support.wheels import demo_dep, demo_tool
+from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, open_hosts, own_lines, trip
+from tests.support.wheels import Wheel, demo_dep, demo_tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -325,6 +325,46 @@ def test_a_range_is_no_pin(demo: Index, sandbox: Sandbox, target: str) -> None:
     grow_old(sandbox, HOUR)
     demo.publish(demo_tool("1.5"))
     expect_version(demo_run(sandbox, target=target), "1.5")
+
+
+@pytest.mark.parametrize("age", [[], ["--max-age", "0"], ["--mode", "prefer-cache", "--max-age", "0"]], ids=" ".join)
+@pytest.mark.parametrize("command", ["no-such-command", "./demo-tool", "demo-tool/"])
+def test_a_command_that_is_not_there_is_uvxs_however_often_it_is_asked_for(
+    demo: Index, sandbox: Sandbox, age: list[str], command: str
+) -> None:
+    """What is kept does not provide it: uvx's own words and status, after one more look at the index, and the record stays."""
+    keep(sandbox, "--from", "demo-tool@latest", "demo-tool")
+    words = ["--from", "demo-tool@latest" if not age else "demo-tool", command]
+    demo.clear_requests()
+    plain = sandbox.uvx(*words)
+    asked = len(demo.requests("page"))
+    before = only_record(sandbox).generations[0].id
+    for _ in range(2):
+        demo.clear_requests()
+        result = sandbox.lastgood("run", *age, *words)
+        sandbox.wait_quiet()
+        assert (result.status, result.out, result.err) == (plain.status, plain.out, plain.err)
+        assert len(demo.requests("page")) <= 2 * asked  # lastgood, and plain uvx, which says what is wrong
+    assert {one.id for record in all_records(sandbox) for one in record.generations} >= {before}
+    assert not list((sandbox.home / "records").glob("*.bad-*"))
+    demo.stop()
+    result = sandbox.lastgood("run", *age, *words)
+    assert (result.status, "running `" in result.err) == (sandbox.uvx(*words).status, False), result
+
+
+@pytest.mark.parametrize("target", ["says", "says@latest"])
+def test_a_script_without_a_header_is_a_shells(index: Index, sandbox: Sandbox, target: str) -> None:
+    """As under uvx, which starts it as execvp does; from what is kept, and in an outage."""
+    index.publish(Wheel("says", "1.0", scripts={"says": 'printf "%s|" said "$@"\n'}))
+    assert sandbox.uvx(target, "a b", "").out == "said|a b||"
+    for _ in range(2):
+        result = sandbox.lastgood("run", target, "a b", "")
+        assert (result.status, result.out, own_lines(result)) == (0, "said|a b||", []), result
+        sandbox.wait_quiet()
+    index.stop()
+    grow_old(sandbox, HOUR)
+    result = sandbox.lastgood("run", target, "a b", "")
+    assert (result.status, result.out, len(own_lines(result))) == (0, "said|a b||", 1), result
 
 
 def test_latest_is_asked_for_every_time_and_falls_back(demo: Index, sandbox: Sandbox) -> None:

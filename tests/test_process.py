@@ -347,9 +347,22 @@ def test_a_directory_whose_name_is_no_text_is_as_good_as_any(way: Way, tmp_path:
     assert (found.status, found.stdout) == (0, os.fsencode(place.resolve()) + b"\n")
 
 
-@pytest.mark.parametrize("locale", [{}, {"LANG": "C"}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LANG": "C", "LC_CTYPE": "C.UTF-8"}])
+LOCALES: list[dict[str, str]] = [
+    {},
+    {"LANG": "C"},
+    {"LC_ALL": "C"},
+    {"LC_ALL": "POSIX"},
+    {"LANG": "C", "LC_CTYPE": "C.UTF-8"},
+    {"LC_CTYPE": "UTF-8"},  # as macOS has it, and ssh sends it along
+    {"LC_CTYPE": "POSIX"},
+    {"LC_CTYPE": ""},
+    {"LC_CTYPE": "bogus", "LANG": "C.UTF-8"},
+]
+
+
+@pytest.mark.parametrize("locale", LOCALES, ids=str)
 def test_no_locale_is_made_up(way: Way, locale: dict[str, str]) -> None:
-    """The interpreter that starts the tool sets LC_CTYPE for itself where the locale is C; the tool does not inherit that."""
+    """The interpreter that starts the tool sets LC_CTYPE for itself where the locale is C; the tool has what was there before."""
     found = way.run("--from", "demo-tool", "env", env={"LANG": None, **locale})
     seen = dict(entry.split("=", 1) for entry in found.out.splitlines() if entry.startswith(("LC_", "LANG")))
     assert (found.status, seen) == (0, locale)

@@ -75,7 +75,7 @@ def near_card(job: "Job", *, whatever_configured: bool = False) -> "tuple[Card, 
     """The card of the best near match, and a note on what differs."""
     for record, generation in near(job.home, job.request, whatever_configured=whatever_configured):
         card = refresh.derive_card(job, record, generation)
-        if card is not None and _starts(job.home, card):
+        if card is not None and _starts(job, card):
             other = record.request.get("interpreter") != job.request.fields["interpreter"]
             note = (
                 f"kept with Python {generation.python}" if other else f"kept for `{record.request.get('specifier') or record.tool}`"
@@ -84,12 +84,12 @@ def near_card(job: "Job", *, whatever_configured: bool = False) -> "tuple[Card, 
     return None
 
 
-def _starts(home: str, card: "Card") -> bool:
+def _starts(job: "Job", card: "Card") -> bool:
     try:
-        launch.intact(home, card)
+        launch.intact(job.home, card)
     except LaunchFailed:
         return False  # its interpreter may be the very reason why this request is another one
-    return True
+    return launch.provides(card, job.environ, job.home)
 
 
 def own_program(request: "Request") -> "tuple[str, str] | None":
@@ -174,4 +174,5 @@ def from_uv_cache(job: "Job") -> "Card | None":
     if not outcome.good or job.record is None:
         return None
     generation = job.record.usable(job.home)
-    return refresh.derive_card(job, job.record, generation) if generation is not None else None
+    card = refresh.derive_card(job, job.record, generation) if generation is not None else None
+    return card if card is not None and _starts(job, card) else None

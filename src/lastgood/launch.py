@@ -5,6 +5,7 @@ a coerced LC_CTYPE (PEP 538), closed standard descriptors. Nothing here decides 
 """
 
 import _signal  # type: ignore[import-not-found]  # `signal` imports enum: 4 ms
+import errno
 import os
 import sys
 
@@ -98,6 +99,17 @@ def root_of(home: str, card: "Card") -> str:
 def intact(home: str, card: "Card") -> None:
     """Raise LaunchFailed where the generation of `card` could not start its tool."""
     _stands(root_of(home, card), card)
+
+
+def provides(card: "Card", environ: "dict[str, str]", home: str) -> bool:
+    """Whether there is a program to start: uvx looks for a `--from` tool's command on PATH as well."""
+    if card.launch != "search":
+        return True
+    try:
+        found = _search(card.command, f"{root_of(home, card)}/bin:{environ.get('PATH', '')}")
+    except LaunchFailed:
+        return False
+    return os.access(found, os.X_OK)
 
 
 def _stands(place: str, card: "Card") -> None:
@@ -213,7 +225,7 @@ def _raise_open_files() -> None:
 
 
 def as_found(environ: "dict[str, str]") -> "dict[str, str]":
-    """`environ` without the LC_CTYPE that this interpreter set for itself in a C locale (PEP 538)."""
+    """`environ` without the LC_CTYPE that this interpreter set for itself in a C locale (PEP 538): as it was, or not at all."""
     if environ.get("LC_CTYPE") not in _COERCED or environ.get("LC_ALL"):
         return environ
     try:
@@ -221,9 +233,19 @@ def as_found(environ: "dict[str, str]") -> "dict[str, str]":
             inherited = file.read().split(b"\0")
     except OSError:
         return environ
-    if any(entry.startswith(b"LC_CTYPE=") for entry in inherited):
-        return environ
-    return {name: value for name, value in environ.items() if name != "LC_CTYPE"}
+    others = {name: value for name, value in environ.items() if name != "LC_CTYPE"}
+    given = next((entry for entry in inherited if entry.startswith(b"LC_CTYPE=")), None)
+    return others if given is None else {**others, "LC_CTYPE": os.fsdecode(given.partition(b"=")[2])}
+
+
+def _execute(path: str, argv: "list[str]", environ: "dict[str, str]") -> "NoReturn":
+    """Exec; a script without a header is a shell's, as for execvp, with which uvx starts its tools."""
+    try:
+        os.execve(path, argv, environ)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+    os.execve("/bin/sh", ["/bin/sh", path, *argv[1:]], environ)
 
 
 def become(path: str, argv: "list[str]", environ: "dict[str, str]") -> "NoReturn":
@@ -235,7 +257,7 @@ def become(path: str, argv: "list[str]", environ: "dict[str, str]") -> "NoReturn
     for descriptor in _set_aside:
         os.dup2(descriptor, 2)
     try:
-        os.execve(path, argv, as_found(environ))
+        _execute(path, argv, as_found(environ))
     except (OSError, ValueError) as error:
         _signal.signal(_signal.SIGPIPE, pipe)
         _signal.signal(_signal.SIGXFSZ, size)

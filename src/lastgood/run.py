@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lastgood.scene import Scene
 
 _WARMABLE = ("--from", "--with", "--python")  # the options of uvx that `lastgood warm` knows, too
+_STORIES = 4  # how often everything is looked at anew, while other processes change what is kept, before plain uvx has to do
 _POLL = 0.05
 _SILENT = 1.0  # seconds of waiting that need no explanation
 _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
@@ -99,7 +100,7 @@ def _stands(scene: "Scene", card: "Card") -> bool:
     except LaunchFailed as error:
         scene.reason = str(error)
         return False
-    return True
+    return launch.provides(card, scene.environ, scene.home)
 
 
 class _Run:
@@ -109,6 +110,7 @@ class _Run:
         self.scene = scene
         self.card: Card | None = None
         self.record: Record | None = None
+        self.stories = 0
         self.warnings = b""  # uv's, for the run of the tool: plain uvx says its own
         self.request: Request
 
@@ -125,7 +127,8 @@ class _Run:
 
     def after(self, came: str) -> int:
         """What follows a stale card that did not end in the tool: everything anew, or the index's answer in uvx's own words."""
-        if came == stale.STORY:
+        self.stories += 1
+        if came == stale.STORY and self.stories < _STORIES:
             return self.go()
         ended = self._identify()
         return self._plain() if ended is None else ended
@@ -286,6 +289,10 @@ class _Run:
         card, now = self.card, time.time()
         down = breaker.first_open(self.scene.home, card.hosts.split(), now, self.request.fallback_on) if card is not None else None
         step = policy.decide(card, mode, now, policy.OPEN if down is not None else policy.CLOSED)
+        if card is not None and not launch.provides(card, self.scene.environ, self.scene.home):
+            if step == policy.RUN:
+                return self._plain()  # what the environment does not provide, uvx names best
+            self.card = card = None
         if card is None or step in (policy.REFRESH, policy.OFFLINE):
             return self._refresh_first(mode, offline=step == policy.OFFLINE)
         if step in (policy.WAIT, policy.BEHIND):

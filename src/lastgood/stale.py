@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STORY = "story"
 """The card cannot be used after all: everything has to be looked at."""
+UNSTARTED = "unstarted"
+"""What is kept stands, and the kernel does not start it: plain uvx says best what is wrong with it."""
 ANSWERED = "answered"
 """The index answered, and not with a release."""
 _DOING = {behind.FETCHING: "fetched", behind.BUILT: "checked"}
@@ -34,7 +36,7 @@ def lean_job(scene: "Scene", card: "Card") -> "Job":
 
 
 def run(scene: "Scene", card: "Card", job: "Job", *, wait: bool) -> str:
-    """Become the best there is after at most `patience`, or at once without `wait`. Else STORY or ANSWERED."""
+    """Become the best there is after at most `patience`, or at once without `wait`. Else STORY, UNSTARTED or ANSWERED."""
     started = time.time()
     hook = settings.is_on(scene.environ.get("PRE_COMMIT"))
     card.patience = policy.patience(card.patience, default=bool(card.lenient), hook=hook)
@@ -169,11 +171,15 @@ def clause(told: behind.Told) -> str:
 
 
 def _start(scene: "Scene", card: "Card") -> str:
-    """Become the tool; where its generation cannot start it, tell the whole story."""
+    """Become the tool; where its generation is lost, tell the whole story."""
     if card.notice:
         notices.say_waiting(scene, card)
     try:
         launch.tool(scene.home, card, scene.words.args, scene.environ)
     except LaunchFailed as error:
         scene.reason = str(error)
+    try:
+        launch.intact(scene.home, card)
+    except LaunchFailed:
         return STORY
+    return UNSTARTED
