@@ -222,6 +222,15 @@ def test_a_file_name_is_never_taken_for_the_tool(demo: Index, sandbox: Sandbox, 
     assert (demo.requests(), sandbox.starts(), sandbox.home.exists()) == ([], 0, False)
 
 
+def test_a_hook_of_this_suite_runs_beside_a_file_of_its_tools_name(demo: Index, sandbox: Sandbox) -> None:
+    """A wrapper script in the repository's root does not make it a hook without a tool; the words are those of the manifest."""
+    demo.publish(demo_tool("1.0", name="codespell"))
+    (sandbox.work / "codespell").touch()
+    for words in (["codespell", "--version"], ["codespell"]):
+        result = sandbox.lastgood("run", *words, "codespell", env={"PRE_COMMIT": "1"})
+        assert (result.status, own_lines(result)) == (0, []), result
+
+
 def test_a_tool_that_is_called_like_a_file(demo: Index, sandbox: Sandbox) -> None:
     """It runs in a hook that says `--from`, as the error advises, and everywhere else."""
     del demo
@@ -303,6 +312,23 @@ def test_hooks_are_told_apart(demo: Index, sandbox: Sandbox) -> None:
     assert len(own_lines(_in_hook(sandbox, "--echo", "b.py"))) == 1
     for _ in range(2):
         assert len(own_lines(sandbox.lastgood("run", "demo-tool", "--version"))) == 1
+
+
+def test_the_batches_of_one_hook_say_it_once(demo: Index, sandbox: Sandbox) -> None:
+    """A runner starts them one after the other where the files do not fit into one command line; the next hook speaks again."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.stop()
+    (sandbox.work / "a.py").touch()
+    full = [f"{number:04}-{'x' * 60}.py" for number in range(1200)]
+
+    def batch(*names: str) -> int:
+        result = sandbox.lastgood("run", "demo-tool", "--version", "a.py", *names, env={"PRE_COMMIT": "1"})
+        assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+        return len(own_lines(result))
+
+    for _ in range(2):
+        assert [batch(*full), batch(*full), batch("b.py")] == [1, 0, 0]
 
 
 def test_a_hook_without_a_home_says_so(demo: Index, sandbox: Sandbox) -> None:

@@ -317,6 +317,33 @@ def test_the_tool_beside_lastgood_where_nothing_can_be_kept(demo: Index, sandbox
     assert own_lines(result) == [f"{instead}; {trouble}"]
 
 
+@pytest.mark.parametrize("mode", ["prefer-latest", "strict-cache", "--offline"])
+@pytest.mark.parametrize("unwritable", ["HOME", "UV_CACHE_DIR", "UV_TOOL_DIR", "LASTGOOD_HOME"])
+@pytest.mark.parametrize("network", [True, False])
+def test_the_tool_beside_lastgood_where_uv_cannot_work(
+    demo: Index,
+    sandbox: Sandbox,
+    unwritable: str,
+    mode: str,
+    network: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    """A home that is read-only as a whole, as in many containers: uvx cannot run anything then, with the index up or down."""
+    program = install_beside(sandbox, "demo-tool==1.0")
+    if not network:
+        demo.stop()
+    demo.clear_requests()
+    env: dict[str, str | None] = {unwritable: "/proc/none", "LASTGOOD_PATIENCE": "1"}
+    if unwritable == "HOME":
+        env |= dict.fromkeys(("LASTGOOD_HOME", "UV_CACHE_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"))
+    words = ["--offline"] if mode == "--offline" else [f"--mode={mode}"]
+    result = sandbox.run([program, "run", *words, "demo-tool", "--version", "--exit", "3"], env=env)
+    assert (result.status, result.out, sandbox.starts()) == (3, "demo-tool 1.0\n", 1), result
+    through_uvx = network and unwritable == "LASTGOOD_HOME" and mode == "prefer-latest"
+    (line,) = own_lines(result)
+    assert ("from the environment of lastgood" in line) is not through_uvx, line
+    assert mode == "prefer-latest" or demo.requests() == []
+
+
 @pytest.mark.parametrize("kept", [False, True])
 def test_the_tool_beside_lastgood_without_any_uv(demo: Index, sandbox: Sandbox, kept: bool) -> None:  # noqa: FBT001  # a column
     """Nothing can be asked: it runs with a new home and with one that has other tools; one line says what is missing."""

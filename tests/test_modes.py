@@ -327,6 +327,28 @@ def test_a_range_is_no_pin(demo: Index, sandbox: Sandbox, target: str) -> None:
     expect_version(demo_run(sandbox, target=target), "1.5")
 
 
+HOWS = [(unkept, how) for unkept in ("home", "shared home", "--no-cache", "--env-file") for how in ("variable", "flag")]
+
+
+@pytest.mark.parametrize(("unkept", "how"), [*HOWS, ("home", "file"), ("shared home", "file")])
+def test_strict_cache_asks_nobody_where_plain_uvx_runs(demo: Index, sandbox: Sandbox, how: str, unkept: str) -> None:
+    """What becomes plain uvx becomes `uvx --offline`: with nothing in its cache that is its error, and no request."""
+    env: dict[str, str | None] = {"LASTGOOD_MODE": "strict-cache"} if how == "variable" else {}
+    words = ["--mode=strict-cache"] if how == "flag" else []
+    if how == "file":
+        (sandbox.work / "lastgood.toml").write_text('mode = "strict-cache"\n')
+    if unkept == "home":
+        env["LASTGOOD_HOME"] = "/proc/none"
+    elif unkept == "shared home":
+        sandbox.home.mkdir()
+        sandbox.home.chmod(0o777)
+    else:
+        (sandbox.work / ".env").touch()
+        words += [unkept] if unkept == "--no-cache" else [unkept, ".env"]
+    result = sandbox.lastgood("run", *words, "demo-tool", "--version", env=env)
+    assert (result.status, result.out, demo.requests(), sandbox.starts()) == (1, "", [], 0), result
+
+
 @pytest.mark.parametrize("age", [[], ["--max-age", "0"], ["--mode", "prefer-cache", "--max-age", "0"]], ids=" ".join)
 @pytest.mark.parametrize("command", ["no-such-command", "./demo-tool", "demo-tool/"])
 def test_a_command_that_is_not_there_is_uvxs_however_often_it_is_asked_for(

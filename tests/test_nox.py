@@ -300,7 +300,8 @@ def test_a_tool_that_no_index_has(demo: Index, sandbox: Sandbox) -> None:
     session_file(sandbox, "run(session, 'no-such-tool')")
     result = nox(sandbox)
     unknown = "no index that was asked has a package `no-such-tool`"
-    said = f"lastgood: hint: {unknown}, which the nox session `only` names; check the name"
+    remedy = 'check the name, or say `from_="PACKAGE"` where another package provides it'
+    said = f"lastgood: hint: {unknown}, which the nox session `only` names; {remedy}"
     assert (result.status, (result.out + result.err).count(said)) == (1, 1), result
 
 

@@ -20,12 +20,17 @@ _PROJECT = ("pyproject.toml", "setup.py")  # one of them makes a directory a Pyt
 def refuse_file(words: "Words", environ: "Mapping[str, str]") -> None:
     """Raise UsageError where a hook runner put a file where the tool belongs: with empty `args`, file names follow at once.
 
-    uvx would look the file up on the index, and install and run whatever is called like it.
+    uvx would look the file up on the index, and install and run whatever is called like it. Not where one of lastgood's own hooks
+    names the tool: a repository may have a file of that name.
     """
     if not settings.is_on(environ.get("PRE_COMMIT")) or words.value("--from") is not None:
         return
     begins, ends = _MEANT
-    if os.path.isfile(words.target) and not words.target.startswith(begins) and not words.target.endswith(ends):
+    if not os.path.isfile(words.target) or words.target.startswith(begins) or words.target.endswith(ends):
+        return
+    from lastgood import hooks
+
+    if not any(hook.words and words.plain[: len(hook.words)] == hook.words for hook in hooks.HOOKS):
         remedy = "put the tool first in the hook's `args`, or say `--from PACKAGE` before it if a tool is called like that file"
         raise UsageError(f"the hook names no tool: `{words.target}` is a file", remedy)
 
@@ -63,5 +68,6 @@ def unknown_package(made: "Request", said: str, environ: "Mapping[str, str]") ->
     where = entry.where if entry is not None else callsites.caller(environ)
     if not where or not outage.is_unknown(said, name):
         return ""
-    other = "" if made.searched else ", or say `--from PACKAGE` where another package provides it"
+    source = '`from_="PACKAGE"`' if environ.get("NOX_CURRENT_SESSION") else "`--from PACKAGE`"
+    other = "" if made.searched else f", or say {source} where another package provides it"
     return f"no index that was asked has a package `{name}`, which {where} names; check the name{other}"

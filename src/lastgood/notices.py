@@ -19,6 +19,10 @@ _TOLD = ".told-"
 _SAID = ".said"
 _HIGH = 64  # as for the lock of a generation: above the descriptors that scripts hand over by number
 _TRIES = 100
+_FULL = 1 << 16
+"""Characters in a command line that is filled up: a runner cuts the files of a hook into several at twice as many."""
+_MORE, _LAST = b"+", b"-"
+"""In the mark of a hook: whether what its last process was given leaves some for another one, after it."""
 _QUICK = 0.03  # seconds
 _joined: "list[int]" = []
 """The descriptor that holds the mark of this process's hook."""
@@ -67,10 +71,13 @@ def join(scene: "Scene") -> None:
     except OSError:
         return  # there is no home yet, or it cannot be written
     _joined.append(mark)
+    more = _MORE if sum(map(len, scene.words.plain)) > _FULL else _LAST
     for _ in range(_TRIES):
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _begin_anew(path + _SAID)
+            if os.pread(mark, 1, 0) != _MORE:
+                _begin_anew(path + _SAID)
+            os.pwrite(mark, more, 0)
             fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             pass  # the hook has others; they share the mark, or one of them is about to

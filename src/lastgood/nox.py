@@ -7,7 +7,7 @@
 
     @nox.session(venv_backend="none")
     def types(session: nox.Session) -> None:
-        run(session, "mypy", *session.posargs, version="2.4.*", with_=["types-requests"])
+        run(session, "mypy", *(session.posargs or ["src"]), version="2.4.*", with_=["types-requests"])
 
 What `[tool.lastgood]` says of a tool counts here as everywhere. nox's own switches keep their meaning: `--no-install` and `-R`
 never use the network, `--install-only` refreshes instead of running, `--error-on-external-run` has nothing to complain of.

@@ -55,7 +55,11 @@ def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, 
     mistakes.refuse_nowhere(refusal)
     if isinstance(refusal, request.NearMiss):  # uvx will only say that it knows no such option
         messages.say("hint", refusal.reason, environ)
-    return _uvx(refusal.words.plain if refusal.words is not None else argv, environ, refusal.origin)
+    if refusal.words is None:
+        return _uvx(argv, environ, refusal.origin)
+    mode = refusal.words.flags.get("mode") or environ.get(settings.BY_NAME["mode"].env, "")
+    offline = bool(refusal.words.target) and refusal.words.offline is None and mode.strip() == "strict-cache"
+    return _uvx(refusal.words.plain, environ, refusal.origin, offline=offline)
 
 
 def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> int:
@@ -67,7 +71,9 @@ def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> i
     return _uvx(words, environ, origin)
 
 
-def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str) -> int:
+def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str, *, offline: bool = False) -> int:
+    if offline and "--offline" not in plain:
+        plain = ["--offline", *plain]  # a mode is no word of uvx's, and `strict-cache` asks nobody
     try:
         if origin:
             os.chdir(origin)  # uvx changes to --directory itself
@@ -144,7 +150,8 @@ class _Run:
         return None
 
     def _plain(self) -> int:
-        return _uvx(self.request.plain, self.scene.environ, self.scene.origin)
+        offline = scenes.mode_of(self.scene, self.request.mode) == "strict-cache"
+        return _uvx(self.request.plain, self.scene.environ, self.scene.origin, offline=offline)
 
     def _warn(self, line: str) -> None:
         notices.warn(self.scene, line)
@@ -188,17 +195,36 @@ class _Run:
         raise missing
 
     def _without_keeping(self, trouble: str) -> int:
-        """Run through uvx, since nothing can be kept; where the index is down, what lastgood's own environment has of the tool."""
+        """Run through uvx, since nothing can be kept; where that cannot work, what lastgood's own environment has of the tool."""
         from lastgood import ladder
 
-        if scenes.mode_of(self.scene, self.request.mode).startswith("prefer") and ladder.own_program(self.request) is not None:
-            job = self._job()
-            self._limit_wait(job)
-            _, finding = refresh.materialise(job, lambda _: None)  # plain uvx, once started, leaves nothing to fall back on
-            if finding is not None and finding.kind in self.request.fallback_on:
-                self._become_own(f"{refresh.Outcome(refresh.OUTAGE, finding.reason, finding).clause}; {trouble}")
+        if ladder.own_program(self.request) is not None:
+            reason = self._try_uvx()
+            if reason:
+                self._become_own(f"{reason}; {trouble}")
         self._warn(f"{trouble}; running through `uvx` without keeping `{self.request.tool}`")
         return self._plain()
+
+    def _try_uvx(self) -> str:
+        """Why uvx could not run the tool, and something may stand in; "" where it could, or may not.
+
+        Plain uvx, once started, leaves nothing to fall back on.
+        """
+        mode = scenes.mode_of(self.scene, self.request.mode)
+        if mode == "strict-latest":
+            return ""
+        job = self._job()
+        job.offline = mode == "strict-cache"
+        if not job.offline:
+            self._limit_wait(job)
+        _, finding = refresh.materialise(job, lambda _: None)
+        if finding is None:
+            return ""
+        if finding.verdict == outage.LOCAL:
+            return refresh.local_clause("", finding.reason)
+        if job.offline:
+            return "the mode is `strict-cache`, and uv's cache has nothing of it"
+        return refresh.Outcome(refresh.OUTAGE, finding.reason, finding).clause if finding.kind in self.request.fallback_on else ""
 
     def _read_record(self) -> "int | None":
         from lastgood import record as records
@@ -435,7 +461,10 @@ class _Run:
             notices.say_stands_in(self.scene, self.card, refresh.local_clause(outcome.version, outcome.reason))
             return self._launch(self.card)
         if outcome.finding is not None and outcome.finding.kind == refresh.NO_UV:
-            self._do_without_uv(NoUvError(outcome.reason))
+            self._find_uv()  # says it once more, and what to do about it
+            raise NoUvError(outcome.reason)
+        if not outcome.version and mode != "strict-latest":
+            self._become_own(refresh.local_clause("", outcome.reason))
         if outcome.version:
             self._warn(f"`{self.request.tool}` {outcome.version} cannot be kept ({outcome.reason}); running it through `uvx`")
         return self._plain()

@@ -227,7 +227,10 @@ def _advice(word: str, tools: "Iterable[str]") -> str:
     if package:
         entry = f'{word} = {{ from = "{package}" }}'
         return f"; if `{package}` provides it, name `{word}` in `tools` and write `{entry}` into [tool.lastgood.tools]"
-    return settings.suggestion(word, tuple(tools)) or "; add it to `tools`"
+    if near := settings.suggestion(word, tuple(tools)):
+        return near
+    entry = f'{word} = {{ from = "PACKAGE" }}'
+    return f"; add it to `tools`, and where its package has another name write `{entry}` into [tool.lastgood.tools]"
 
 
 def _extend(env_conf: "EnvConfigSet", key: str, change: "Callable[[list[Any]], list[Any]]") -> None:
