@@ -3,8 +3,9 @@
 Ids, types, stages and arguments are those of the tools' own hooks, so that a user changes `repo` and `rev` and nothing else. No
 versions: `[tool.lastgood.tools]` of the repository decides. Left out is what fetches more when it is installed (`actionlint`: its
 wheel is built by fetching the program) or run (`taplo-lint`, `tombi-format`, `tombi-lint`: they fail where a catalog of schemas
-cannot be had). Other than upstream: `ty` is started by itself and not by `uv check`; `doc8` by its command; `deptry` needs no
-`language: system`; extras and packages of another name than their command stand after `--from`.
+cannot be had). Other than upstream: `ty` is started by itself and not by `uv check`; `doc8` by its command; `deptry` is
+`language: python`, and learns what modules the project's packages have from its `additional_dependencies`; extras and packages of
+another name than their command stand after `--from`.
 """
 
 import json
@@ -351,7 +352,13 @@ HOOKS = (
     # Yelp/detect-secrets
     Hook("detect-secrets", "lastgood run --from detect-secrets detect-secrets-hook", files=".*"),
     # fpgmaas/deptry
-    Hook("deptry", "lastgood run deptry .", pass_filenames=False, always_run=True),
+    Hook(
+        "deptry",
+        "lastgood run deptry .",
+        description="`deptry .` in the last version that worked; sees of the project's packages its `additional_dependencies`",
+        pass_filenames=False,
+        always_run=True,
+    ),
     # PyCQA/doc8
     Hook("doc8", "lastgood run doc8", files=r"\.rst$", require_serial=True),
     # pre-commit/pre-commit-hooks
