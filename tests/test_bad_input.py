@@ -431,3 +431,20 @@ def test_what_would_only_fail_in_uv(sandbox: Sandbox, table: str, said: str) -> 
     (sandbox.work / "lastgood.toml").write_text(table + "\n", "utf-8")
     before = files_of(sandbox)
     assert_one_line(sandbox, before, sandbox.lastgood("run", "x"), said)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [("max-age", "10x", DURATION), ("mode", "prefer-lates", f"{MODES}; did you mean `prefer-latest`?")],
+)
+def test_a_bad_setting_of_any_tool_of_the_table(demo: Index, sandbox: Sandbox, key: str, value: str, expected: str) -> None:
+    """Every command that reads the table names file and key, whichever tool the entry is about."""
+    keep(sandbox)
+    said = f"invalid `{key}` in `demo-tool` in [tool.lastgood.tools] of pyproject.toml `{value}`: {expected}"
+    (sandbox.work / "pyproject.toml").write_text(f'[tool.lastgood.tools]\ndemo-tool = {{ {key} = "{value}" }}\n', "utf-8")
+    for words in (("run", "other-tool"), ("why", "other-tool"), ("status",), ("mk",), ("add", "ruff")):
+        result = sandbox.lastgood(*words)
+        assert (result.status, result.err) == (2, f"lastgood: error: {said}\n"), result
+        assert f"{value} " not in result.out, result
+    result = sandbox.lastgood("doctor")
+    assert (result.status, said in result.out) == (1, True), result

@@ -322,6 +322,7 @@ def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) ->
         _check_entry_key(key, value, title, shown)
         if key in _FILE_KEYS:
             entry.values[key] = _setting_text(key, value, shown)
+            settings.BY_NAME[key].check(entry.values[key], f"`{key}` in {entry.where}")
     entry.version = _specifier(table.get("version", "*"), tool, shown)
     entry.package = table.get("from", "")
     entry.python = table.get("python", "")
