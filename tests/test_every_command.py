@@ -17,6 +17,7 @@ from lastgood import record as records
 from lastgood.cli import app
 from tests.support.kept import grow_old, keep, only_record
 from tests.support.sandbox import lastgood_script
+from tests.support.wheels import Wheel, demo_tool
 
 if TYPE_CHECKING:
     from tests.conftest import SandboxFactory
@@ -177,3 +178,62 @@ def test_interrupted_while_it_is_still_loaded(sandbox_factory: SandboxFactory, v
     )
     result = sandbox_factory().run([sys.executable, "-c", code, verb, "demo-tool"])
     assert (result.status, result.out, result.err) == (-signal.SIGINT, "", "")
+
+
+ADDRESS = "https://user:SECRET@host.example/p?token=SECRET"
+NAMED = {
+    "a package beside the tool": ("add", "ruff", "--with", f"git+{ADDRESS}"),
+    "a package of another kind": ("add", "ruff", "--from", f"-e {ADDRESS}"),
+    "a version to add": ("add", f"ruff>={ADDRESS}"),
+    "a tool to remove": ("remove", ADDRESS),
+    "a word too many": ("warm", "--all", f"ruff @ {ADDRESS}"),
+    "a tool of status": ("status", f"ruff>={ADDRESS}"),
+    "a tool of history": ("history", ADDRESS),
+    "an unknown command": (ADDRESS,),
+    "an unknown option": ("status", f"--{ADDRESS}"),
+}
+ENTRIES = {
+    "a version": f'version = "{ADDRESS}"',
+    "a source": f'from = "./{ADDRESS} x"',
+    "extras": f'extras = ["{ADDRESS}"]',
+    "a mode": f'mode = "{ADDRESS}"',
+}
+
+
+@pytest.mark.parametrize("words", NAMED.values(), ids=NAMED)
+def test_credentials_on_the_command_line_are_not_repeated(sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    """What is wrong with an address, or with a word in its place, is told without its credentials."""
+    (sandbox.work / "lastgood.toml").touch()
+    result = sandbox.lastgood(*words)
+    expect_sense(result, words)
+    assert "SECRET" not in result.out + result.err, result
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_credentials_in_a_table_are_not_repeated(sandbox: Sandbox, entry: str) -> None:
+    """What is wrong with an entry that holds an address is told without its credentials, to people and to programs."""
+    (sandbox.work / "lastgood.toml").write_text(f"[tools]\nruff = {{ {entry} }}\n", "utf-8")
+    for words in (("run", "ruff"), ("why", "ruff"), ("status",), ("doctor",), ("doctor", "--json")):
+        result = sandbox.lastgood(*words)
+        expect_sense(result, words)
+        assert "host.example/p" in result.out + result.err, result
+        assert "SECRET" not in result.out + result.err, result
+
+
+@pytest.mark.parametrize("colour", [None, "1"])
+def test_what_a_package_says_cannot_paint_the_terminal(index: Index, sandbox: Sandbox, colour: str | None) -> None:
+    """The error of a release that does not start is told with its escape sequences made visible, on both streams."""
+    index.publish(demo_tool("1.0"))
+    keep(sandbox)
+    source = "raise ImportError('\\x1b]0;title\\x07\\x1b[31mred')\n"
+    index.publish(Wheel("demo-tool", "2.0", modules={"demo_bad.py": source}, entry_points={"demo-tool": "demo_bad:main"}))
+    grow_old(sandbox, 3600)
+    asked: list[tuple[str, ...]] = [("warm", "demo-tool"), ("history", "demo-tool"), ("why", "demo-tool"), ("status",), ("doctor",)]
+    said = ""
+    for words in (*asked, ("status", "--markdown"), ("report", "-"), ("warm", "--check", "demo-tool")):
+        result = sandbox.lastgood(*words, env={"FORCE_COLOR": colour})
+        expect_sense(result, words)
+        assert "\x1b]" not in result.out + result.err, result
+        assert "\x07" not in result.out + result.err, result
+        said += result.out
+    assert said.count("\\x1b]0;title\\x07\\x1b[31mred") >= 3

@@ -7,7 +7,7 @@ warnings yellow, errors red, hints cyan, and NO_COLOR > FORCE_COLOR > whether st
 import os
 import time
 
-from lastgood import settings
+from lastgood import request, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +28,16 @@ def say(level: str, text: str, environ: "Mapping[str, str]") -> None:
     label = f"{level}:" if level else ""
     if label and _coloured(environ):
         label = f"{_COLOURS[level]}{level}\033[0m:"
-    line = f"lastgood: {label} {_printable(text)}\n" if label else f"lastgood: {_printable(text)}\n"
+    line = f"lastgood: {label} {shown(text)}\n" if label else f"lastgood: {shown(text)}\n"
     write_all(2, line.encode())
 
 
-def _printable(text: str) -> str:
-    """The text with what would end the line, paint the terminal or is no text made visible: names and values are other people's."""
+def shown(text: str) -> str:
+    """The text as anyone may see it: names and values are other people's.
+
+    No credentials, and what would end the line, paint the terminal or is no text is made visible.
+    """
+    text = request.without_credentials(text)
     if text.isprintable():
         return text
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # without PYTHONUTF8, C knows only ASCII

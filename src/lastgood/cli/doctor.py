@@ -1,10 +1,10 @@
 """`lastgood doctor`: what is wrong, and what would help."""
 
-import json
 import sys
 from collections import Counter
 
 from lastgood import doctor, paths
+from lastgood.cli import lines
 from lastgood.patient import OK, PROBLEM, WARNING
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     if given.json:
         findings = list(found)
         data = {"schema": SCHEMA, "home": paths.home(environ), "findings": [one.data() for one in findings]}
-        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+        lines.data(data, indent=2)
     else:
         findings = list(_shown(found))
         _sum_up(findings)
@@ -93,4 +93,5 @@ def _sum_up(findings: "list[Finding]") -> None:
         f"{number} {what}{'' if number == 1 else 's'}" for number, what in ((problems, "problem"), (warnings, "warning")) if number
     ]
     said += [f"{mended} mended"] if mended else []
-    sys.stdout.write("\n" + (", ".join(said) or "nothing is wrong") + "\n")
+    lines.say()
+    lines.say(", ".join(said) or "nothing is wrong")

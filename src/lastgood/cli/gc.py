@@ -1,8 +1,7 @@
 """`lastgood gc`: remove what nothing names and nothing runs."""
 
-import sys
-
 from lastgood import messages, paths, settings, upkeep
+from lastgood.cli import lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         return 0
     done = upkeep.collect(home, dry_run=given.dry_run, keep=keep, older_than=age)
     for name in done.names if given.dry_run else []:
-        sys.stdout.write(f"{name}\n")
+        lines.say(name)
     messages.say("", _summary(done, "would remove" if given.dry_run else "removed"), environ)
     return 0
 

@@ -1,10 +1,7 @@
 """`lastgood history`: what happened to a tool, as a timeline."""
 
-import json
-import sys
-
 from lastgood import history, manage, messages, paths
-from lastgood.cli import timeline
+from lastgood.cli import lines, timeline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,18 +22,17 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Tell it."""
     home = paths.home(environ)
     events = history.read(home)
-    out = sys.stdout.write
     found = manage.of_tool(home, given.tool, environ, refused=True)
     for record, wanted in zip(found, timeline.asked_for(found), strict=True):
         mine = timeline.of(record, events)
         if given.json:
             for event in mine:
-                out(json.dumps(event, sort_keys=True) + "\n")
+                lines.data(event, sort_keys=True)
             continue
         current = record.generation()
-        out(f"{record.tool}  {wanted}  now {current.version if current else 'nothing'}\n")
+        lines.say(f"{record.tool}  {wanted}  now {current.version if current else 'nothing'}")
         for event in timeline.grouped(mine):
-            out(f"  {messages.stamp(float(event['at']))}  {timeline.told(event)}\n")
+            lines.say(f"  {messages.stamp(float(event['at']))}  {timeline.told(event)}")
             for change in event.get("changes", []):
-                out(f"  {'':16}    {change}\n")
+                lines.say(f"  {'':16}    {change}")
     return 0

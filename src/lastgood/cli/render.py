@@ -9,6 +9,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from lastgood import messages
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,7 @@ def row(cells: "Sequence[str]", widths: "Sequence[int]", style: str = "") -> Non
 
     `style` is that of the first cell.
     """
+    cells = [messages.shown(cell) for cell in cells]
     out = console()
     if not out.is_terminal:
         fixed = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
@@ -54,6 +57,7 @@ def table(
     Where it would not fit, the columns at the places in `spare` are left out, the first of them first; then the first column is
     cut with an ellipsis. `styles` has one style a row.
     """
+    rows = [[messages.shown(cell) for cell in row] for row in rows]
     out = console()
     if not out.is_terminal:
         _plain(columns, rows)

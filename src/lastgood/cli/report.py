@@ -207,4 +207,4 @@ def outages(events: "list[dict[str, Any]]", now: float) -> "list[tuple[float, fl
 
 
 def _text(words: str) -> str:
-    return html.escape(words)
+    return html.escape(messages.shown(words))

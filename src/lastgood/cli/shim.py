@@ -2,9 +2,9 @@
 
 import os
 import shlex
-import sys
 
 from lastgood import messages, shim, uv
+from lastgood.cli import lines
 from lastgood.errors import NoUvError
 
 TYPE_CHECKING = False
@@ -52,13 +52,12 @@ def _say_path(made: shim.Shim, environ: "dict[str, str]") -> None:
 
 
 def _status(known: shim.Shim, environ: "dict[str, str]") -> int:
-    out = sys.stdout.write
-    out(f"shim    {known.path}: {'installed' if known.installed else 'not installed'}\n")
-    out(f"PATH    {'finds the shim' if known.first else f'finds {known.found}' if known.found else 'finds no uvx'}\n")
+    lines.say(f"shim    {known.path}: {'installed' if known.installed else 'not installed'}")
+    lines.say(f"PATH    {'finds the shim' if known.first else f'finds {known.found}' if known.found else 'finds no uvx'}")
     try:
         behind = uv.find(environ)
-        out(f"behind  {' '.join(behind.uvx)} (found: {behind.found})\n")
+        lines.say(f"behind  {' '.join(behind.uvx)} (found: {behind.found})")
     except NoUvError as error:
-        out(f"behind  {error.message}\n")
+        lines.say(f"behind  {error.message}")
         return 1
     return 0 if known.installed and known.first else 1

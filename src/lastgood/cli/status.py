@@ -1,6 +1,5 @@
 """`lastgood status`: what is kept, how old it is, what an outage would run, which hosts are down."""
 
-import json
 import math
 import os
 import shlex
@@ -23,7 +22,7 @@ from lastgood import (
     surroundings,
 )
 from lastgood import record as records
-from lastgood.cli import forecast
+from lastgood.cli import forecast, lines
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -70,7 +69,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     wanted, nothing = _wanted(home, given.tool, environ)
     found = collect(home, wanted, environ, None if isinstance(configuration, LastgoodError) else configuration)
     if given.json:
-        sys.stdout.write(json.dumps(found, indent=2, sort_keys=True) + "\n")
+        lines.data(found, indent=2, sort_keys=True)
     else:
         _print(given, found, home, nothing)
     if wrong is not None:
@@ -108,9 +107,10 @@ def _line(error: LastgoodError) -> str:
 
 def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str, nothing: str) -> None:
     if not found["tools"]:
-        sys.stdout.write(nothing + "\n")
+        lines.say(nothing)
     elif given.markdown:
-        sys.stdout.write(_markdown(found["tools"]))
+        for line in _markdown(found["tools"]):
+            lines.say(line)
     else:
         from lastgood.cli import render
 
@@ -119,14 +119,14 @@ def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str, noth
         )
     below = _below(found, {} if given.tool else manage.newer(home))
     if below and given.markdown:
-        sys.stdout.write("\n")  # or they would be rows of the table
+        lines.say()  # or they would be rows of the table
     for line in below:
         _say(line)
     if found["tools"] and not given.markdown:
         kept = [row["tool"] for row in found["tools"] if row["generations"]]
         count, tools = len(kept), len(set(kept))
         of = f" of {messages.count(tools, 'tool')}" if tools != count else ""
-        sys.stdout.write(f"{count} kept{of}, {messages.size(found['bytes'])} in {home}\n")
+        lines.say(f"{count} kept{of}, {messages.size(found['bytes'])} in {home}")
 
 
 def _below(found: "dict[str, Any]", late: "dict[str, int]") -> "list[str]":
@@ -287,7 +287,6 @@ def _style(row: "dict[str, Any]") -> str:
     return {"refused": "yellow", "held": "cyan", "missing": "red"}.get(row["state"], "")
 
 
-def _markdown(rows: "list[dict[str, Any]]") -> str:
-    lines = ["| " + " | ".join(_COLUMNS).lower() + " |", "|" + " --- |" * len(_COLUMNS)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+def _markdown(rows: "list[dict[str, Any]]") -> "list[str]":
+    head = ["| " + " | ".join(_COLUMNS).lower() + " |", "|" + " --- |" * len(_COLUMNS)]
+    return head + ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |" for row in rows]

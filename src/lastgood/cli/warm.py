@@ -25,6 +25,7 @@ from lastgood import (
     uv,
 )
 from lastgood import record as records
+from lastgood.cli import lines
 from lastgood.errors import Damage, LastgoodError, UsageError
 
 TYPE_CHECKING = False
@@ -370,7 +371,7 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
     names = differences.told_apart(names, kept) if given.all else names
     width = max(map(len, names), default=0)
     for name, (_, rung) in zip(names, found, strict=True):
-        sys.stdout.write(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}\n")
+        lines.say(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}")
     sys.stdout.flush()
     failing = [(name, use) for name, (use, rung) in zip(names, found, strict=True) if rung.name == rehearsal.NOTHING]
     plain = [use for _, use in failing if not _is_ours(use, environ)]

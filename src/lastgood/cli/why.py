@@ -2,12 +2,12 @@
 
 import argparse
 import shlex
-import sys
 import time
 
 from lastgood import breaker, differences, identity, ladder, manage, messages, mistakes, paths, policy, project, request, uv
 from lastgood import record as records
 from lastgood import scene as scenes
+from lastgood.cli import lines
 from lastgood.errors import Damage, NoUvError, UsageError
 
 TYPE_CHECKING = False
@@ -40,48 +40,46 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     """Explain."""
     if given.words in ([], ["--"]):
         raise UsageError("no tool is named", "run `lastgood why TOOL`")
-    out = sys.stdout.write
     try:
         scene = scenes.look(given.words, environ)
         made = identity.identify(scene)
     except request.Handover as refusal:
         mistakes.refuse_nowhere(refusal)
-        out(f"decision   plain uvx, untouched: {request.without_credentials(refusal.reason)}\n")
+        lines.say(f"decision   plain uvx, untouched: {refusal.reason}")
         return 0
     _tell_request(scene, made)
     try:
         record = _record(scene, made)
     except records.NewerFormat as newer:
-        out(f"record     {made.id}: written by a newer lastgood (format {newer.args[0]}); `run` uses plain uvx\n")
-        out("decision   plain uvx, until the record is moved away or lastgood is newer\n")
+        lines.say(f"record     {made.id}: written by a newer lastgood (format {newer.args[0]}); `run` uses plain uvx")
+        lines.say("decision   plain uvx, until the record is moved away or lastgood is newer")
         return 0
     _explain(scene, made, record)
     try:
         found = uv.find(environ)
         call = [*found.uvx, *made.options, "--from=" + made.source]
-        out(f"uv         {request.without_credentials(shlex.join(call))} -- …  (found: {found.found})\n")
+        lines.say(f"uv         {shlex.join(call)} -- …  (found: {found.found})")
     except NoUvError as error:
-        out(f"uv         {error.message}\n")
+        lines.say(f"uv         {error.message}")
     return 0
 
 
 def _tell_request(scene: "Scene", made: "Request") -> None:
     """What is asked for, and where each part of it comes from."""
-    out = sys.stdout.write
-    out(f"request    {request.without_credentials(made.source)}" + (f" (command `{made.command}`)" if made.searched else "") + "\n")
+    lines.say(f"request    {made.source}" + (f" (command `{made.command}`)" if made.searched else ""))
     for name in ("mode", "max-age", "patience", "stale-max", "fallback-on", "cooldown"):
         text = made.configuration.text(name)
         if name == "mode" and (asked := _asked(scene)):
-            out(f"  {name:<12} {scenes.mode_of(scene, text)}  ({asked})\n")
+            lines.say(f"  {name:<12} {scenes.mode_of(scene, text)}  ({asked})")
         elif text:
-            out(f"  {name:<12} {text}  ({made.configuration.where(name)}{_line(made.configuration.origins.get(name))})\n")
+            lines.say(f"  {name:<12} {text}  ({made.configuration.where(name)}{_line(made.configuration.origins.get(name))})")
     if made.configuration.entry is not None:
-        out(f"  entry        {made.configuration.entry.where}{_line(made.configuration.entry.origin)}\n")
+        lines.say(f"  entry        {made.configuration.entry.where}{_line(made.configuration.entry.origin)}")
     for title, pairs in (("option", made.fields["options"]), ("variable", made.fields["variables"])):
         for name, value in pairs:
             spelt = f"{name}={value}" if value else name
-            out(f"  {title:<12} {spelt}{_of_table(spelt, made)}\n")
-    out(f"  interpreter  {made.fields['interpreter'] or 'as asked for'}\n")
+            lines.say(f"  {title:<12} {spelt}{_of_table(spelt, made)}")
+    lines.say(f"  interpreter  {made.fields['interpreter'] or 'as asked for'}")
 
 
 def _line(origin: "tuple[str, tuple[str, ...]] | None") -> str:
@@ -126,12 +124,12 @@ def _record(scene: "Scene", made: "Request") -> "Record | None":
         record = records.rebuild(scene.home, made.id, made.slug)
         if record is not None and said == "none":
             said = "gone; the next run rebuilds it"
-    sys.stdout.write(f"record     none ({made.id})\n" if said == "none" else f"record     {made.id}: {said}\n")
+    lines.say(f"record     none ({made.id})" if said == "none" else f"record     {made.id}: {said}")
     if record is not None and record.held:
         undo = f"lastgood unhold {shlex.quote(_named(record))}"
-        sys.stdout.write(f"  held         no refresh replaces it; `{undo}` lets the next one\n")
+        lines.say(f"  held         no refresh replaces it; `{undo}` lets the next one")
     for one in record.refused if record is not None else ():
-        sys.stdout.write(f"  refused      {one['version'] or 'as it was resolved'}: {one['error']}\n")
+        lines.say(f"  refused      {one['version'] or 'as it was resolved'}: {one['error']}")
     _nearest(scene, made)
     return record
 
@@ -151,13 +149,12 @@ def _nearest(scene: "Scene", made: "Request") -> None:
     found = sorted(((differences.between(made.fields, one.request), one) for one in others), key=lambda pair: len(pair[0]))
     for differs, one in found[:_NEAREST]:
         current = one.generation()
-        sys.stdout.write(f"  near         {current.version if current else 'nothing'} of {one.id}, which differs in\n")
+        lines.say(f"  near         {current.version if current else 'nothing'} of {one.id}, which differs in")
         for phrase in differs:
-            sys.stdout.write(f"  {'':<12} - {phrase}\n")
+            lines.say(f"  {'':<12} - {phrase}")
 
 
 def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
-    out = sys.stdout.write
     now = time.time()
     mode = scenes.mode_of(scene, made.mode)
     kept = record.runs(scene.home) if record is not None else None
@@ -172,19 +169,21 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
     down = breaker.first_open(scene.home, hosts, now, made.fallback_on)
     step = policy.decide(card, mode, now, policy.OPEN if down else policy.CLOSED)
     if mode != made.mode:
-        out(f"mode       {mode}, because the command line or UV_OFFLINE says so\n")
+        lines.say(f"mode       {mode}, because the command line or UV_OFFLINE says so")
     if down is not None:
-        out(f"breaker    {breaker.shown(down.host) or 'the index'} is down since {messages.clock(down.since)} ({down.reason})\n")
+        lines.say(
+            f"breaker    {breaker.shown(down.host) or 'the index'} is down since {messages.clock(down.since)} ({down.reason})"
+        )
     scene.card = scenes.find_card(scene)
-    out(f"decision   {_STEPS[step] if kept is not None else _first(scene, made, step, mode, down=down is not None)}\n")
+    lines.say(f"decision   {_STEPS[step] if kept is not None else _first(scene, made, step, mode, down=down is not None)}")
     current = record.generation() if record is not None else None
     trouble = current.trouble(scene.home, made.tool) if current is not None else ""
     if current is not None and trouble:
-        out(f"  lost         {current.version} cannot run: {trouble}\n")
+        lines.say(f"  lost         {current.version} cannot run: {trouble}")
     if kept is not None:
-        out(f"  kept         {kept.version} on Python {kept.python}, generation {kept.id}\n")
-        out(f"  card         {'found, nothing it depends on has changed' if scene.card is not None else scene.reason}\n")
-    out(f"  in an outage {_rung(scene, made, card, kept, mode)}\n")
+        lines.say(f"  kept         {kept.version} on Python {kept.python}, generation {kept.id}")
+        lines.say(f"  card         {'found, nothing it depends on has changed' if scene.card is not None else scene.reason}")
+    lines.say(f"  in an outage {_rung(scene, made, card, kept, mode)}")
 
 
 def _first(scene: "Scene", made: "Request", step: str, mode: str, *, down: bool) -> str:
