@@ -237,3 +237,22 @@ def test_what_a_package_says_cannot_paint_the_terminal(index: Index, sandbox: Sa
         assert "\x07" not in result.out + result.err, result
         said += result.out
     assert said.count("\\x1b]0;title\\x07\\x1b[31mred") >= 3
+
+
+@pytest.mark.parametrize("traced", [None, "1"])
+def test_a_bug_of_any_command_is_one_line(sandbox: Sandbox, traced: str | None) -> None:
+    """It is named, with how to see the traceback, which is there only for who asks; exit status 1."""
+    code = (
+        "import sys\n"
+        "class Bug:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'lastgood.cli.gc':\n"
+        "            raise KeyError('x')\n"
+        "sys.meta_path.insert(0, Bug())\n"
+        "from lastgood.__main__ import launch\n"
+        "launch()\n"
+    )
+    result = sandbox.run([sys.executable, "-c", code, "gc"], env={"LASTGOOD_INTERNAL__TRACE": traced})
+    said = "lastgood: error: internal error (KeyError: 'x'); set `LASTGOOD_INTERNAL__TRACE=1` for details\n"
+    assert (result.status, result.out, result.err.endswith(said)) == (1, "", True), result
+    assert ("Traceback" in result.err, result.err.count("lastgood: ")) == (traced is not None, 1), result

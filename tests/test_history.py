@@ -308,6 +308,7 @@ def test_lines_that_are_no_events(alone: Sandbox) -> None:
     record = enter(alone)
     named = f'"record": "{record.id}"'
     lines = ["{", "[1]", '{"event": "hold"}', f'{{"event": "hold", {named}}}', f'{{"at": "noon", "event": "hold", {named}}}']
+    lines += [f'{{"at": {at}, "event": "hold", {named}}}' for at in ("1e300", "-1e300", "NaN", "Infinity", "1" + "0" * 400)]
     (alone.home / "events.jsonl").write_text("\n".join(lines) + "\n")
     happen(alone, record, (0, "unhold", {"version": "1.0"}))
     assert told(alone) == ["1.0 is good", "1.0 let go"]

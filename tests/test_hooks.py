@@ -555,6 +555,10 @@ def test_a_configuration_of_another_shape_uses_nothing(tmp_path: Path, text: str
     [
         (".pre-commit-config.yaml", "repos: [\n", ".pre-commit-config.yaml:2:1: invalid YAML: "),
         (".pre-commit-config.yaml", "a: \x00", ".pre-commit-config.yaml: invalid YAML: "),
+        (".pre-commit-config.yaml", "a: 2026-02-30", ".pre-commit-config.yaml: invalid YAML: day is out of range for month"),
+        (".pre-commit-config.yaml", "a: !!bool maybe", ".pre-commit-config.yaml: invalid YAML: a value is not what its tag says"),
+        (".pre-commit-config.yaml", "a: !!timestamp x", ".pre-commit-config.yaml: invalid YAML: a value is not what its tag says"),
+        (".pre-commit-config.yaml", "[" * 3000, ".pre-commit-config.yaml: invalid YAML: too many brackets within brackets"),
         ("prek.toml", "repos = [", "prek.toml"),
     ],
 )

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MOST = 1 << 20
+_LAST = 253402200000.0
+"""A day before the year 10000, wherever one is: of a later time no calendar knows the date."""
 
 
 def note(home: str, event: str, **fields: "Any") -> None:
@@ -41,6 +43,10 @@ def read(home: str) -> "list[dict[str, Any]]":
                 event = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(event, dict) and "event" in event and isinstance(event.get("at"), (int, float)):
+            if isinstance(event, dict) and "event" in event and _is_time(event.get("at")):
                 events.append(event)
     return events
+
+
+def _is_time(at: object) -> bool:
+    return isinstance(at, (int, float)) and 0 <= at < _LAST

@@ -173,6 +173,12 @@ def _yaml(path: str) -> "Any":
         raise SettingError(f"{name}{place}: invalid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise SettingError(f"{name}: invalid YAML: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise SettingError(f"{name}: invalid YAML: too many brackets within brackets") from error
+    except ValueError as error:  # a day that no calendar has
+        raise SettingError(f"{name}: invalid YAML: {error}") from error
+    except (LookupError, AttributeError) as error:
+        raise SettingError(f"{name}: invalid YAML: a value is not what its tag says") from error
     return data
 
 

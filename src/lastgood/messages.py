@@ -171,7 +171,7 @@ def fallback(tool: str, version: str, age: float, reason: str) -> str:
     return f"{running(tool, version, age)}: {reason}"
 
 
-def own_bug(error: BaseException) -> str:
-    """An internal error, told without a traceback."""
+def own_bug(error: BaseException, then: str = ", running plain `uvx`") -> str:
+    """An internal error, told without a traceback, and what happens then."""
     said = f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
-    return f"internal error ({said}), running plain `uvx`; set `LASTGOOD_INTERNAL__TRACE=1` for details"
+    return f"internal error ({said}){then}; set `LASTGOOD_INTERNAL__TRACE=1` for details"

@@ -1,6 +1,7 @@
 """The command-line interface of everything but `run`: which verbs there are, their help, and how an error ends.
 
-One module a verb; each has SUMMARY, `arguments(parser)` and `main(given, environ)`, and is imported only when it is called.
+One module a verb; each has `arguments(parser)` and `main(given, environ)`, perhaps an ABOUT for its help, and is imported only
+when it is called.
 """
 
 import argparse
@@ -109,6 +110,13 @@ def main(words: "list[str]") -> int:
         named = f"`{os.fsdecode(error.filename)}`: " if isinstance(error.filename, (str, bytes)) else ""
         what = "standard output cannot be written" if _output_fails() else "cannot go on"
         messages.say("error", f"{what} ({named}{(error.strerror or str(error)).lower()})", environ)
+        return 1
+    except Exception as error:  # noqa: BLE001 (a bug of lastgood's is told like anything else that goes wrong)
+        if environ.get(settings.TRACE):
+            import traceback
+
+            traceback.print_exception(error)
+        messages.say("error", messages.own_bug(error, then=""), environ)
         return 1
     return status
 
