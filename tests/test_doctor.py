@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lastgood import card as cards
-from lastgood import doctor, probe
+from lastgood import doctor, probe, surroundings
 from lastgood import record as records
+from lastgood.patient import Patient
 from tests.support.interpreters import uv_binary
 from tests.support.kept import expect_version, keep, only_record, own_lines, trip
 from tests.support.privileges import NO_MOUNTS, NO_PERMISSIONS, Mounts, as_ordinary_user, mounts_allowed, permissions_count
@@ -832,3 +833,51 @@ def test_settings_that_cannot_be_used(alone: Sandbox) -> None:
         ["settings"],
         "pyproject.toml: unknown key `max_age` in [tool.lastgood]; did you mean `max-age`?",
     )
+
+
+# --- cards of records that cannot be read ---------------------------------------------------------------------------
+
+
+def spoil(sandbox: Sandbox, text: str) -> Path:
+    """Write another text into the one record, and let its card believe that; the path of the card."""
+    record = records.file_of(str(sandbox.home), only_record(sandbox).id)
+    Path(record).write_text(text, "utf-8")
+    (path,) = (sandbox.home / "cards").iterdir()
+    card = cards.read(path.read_text("utf-8", "surrogateescape"))
+    card.stamps = [surroundings.stamp(record) if stamp[0] == record else stamp for stamp in card.stamps]
+    path.write_text(cards.write(card), "utf-8", "surrogateescape")
+    return path
+
+
+NEWER = '{"is": "lastgood record", "format": 2}'
+UNREADABLE = {
+    "a newer one": (NEWER, "written by a newer lastgood (format 2, this one reads 1)"),
+    "a damaged one": ("{", "damaged (no JSON"),
+}
+
+
+@pytest.mark.parametrize(("text", "_"), UNREADABLE.values(), ids=UNREADABLE)
+def test_the_card_of_a_record_that_cannot_be_read(demo: Index, sandbox: Sandbox, text: str, _: str) -> None:
+    """Nothing is said of the card, since the record is told of; `--fix` mends what it can and leaves the card of a newer one."""
+    del demo
+    keep(sandbox)
+    path = spoil(sandbox, text)
+    found = examine(sandbox)
+    assert (found.only("cards")["verdict"], path.exists()) == ("ok", True)
+    assert [one for one in found.bad() if one[0] == "cards"] == []
+    result = sandbox.lastgood("doctor", "--fix")
+    assert (result.err, path.exists() or text != NEWER) == ("", True), result
+
+
+@pytest.mark.parametrize(("text", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_becomes_unreadable_is_not_mended(demo: Index, sandbox: Sandbox, text: str, said: str) -> None:
+    """A record that another process has spoiled since it was looked at: one line says why nothing was mended."""
+    del demo
+    keep(sandbox)
+    record = only_record(sandbox)
+    (path,) = (sandbox.home / "cards").iterdir()
+    path.write_text(path.read_text("utf-8", "surrogateescape").replace("version 1.0", "version 9.9"), "utf-8", "surrogateescape")
+    (found,) = list(doctor.look_at_cards(Patient(sandbox.environment())))
+    Path(records.file_of(str(sandbox.home), record.id)).write_text(text, "utf-8")
+    doctor.mend(found)
+    assert (found.verdict, found.mended, said.partition(" (")[0] in found.refused) == ("problem", "", True), found.refused

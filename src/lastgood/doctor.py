@@ -54,19 +54,24 @@ def examine(environ: "dict[str, str]", *, deep: bool = False, fix: bool = False)
         mended = False
         for found in look(patient):
             if fix and found.mend is not None:
-                _mend(found)
+                mend(found)
                 mended = True
             yield found
         if mended:
             patient.read()
 
 
-def _mend(found: Finding) -> None:
+def mend(found: Finding) -> None:
+    """Do what a finding offers; where that is impossible, the finding says why."""
     assert found.mend is not None
     try:
         found.mended = found.mend()
     except LastgoodError as error:
         found.refused = error.message
+    except Damage as error:
+        found.refused = f"its record, or its card, is damaged ({error})"
+    except records.NewerFormat as error:
+        found.refused = f"its record was written by a newer lastgood (format {error.args[0]}, this one reads {records.FORMAT})"
     except OSError as error:
         found.refused = (error.strerror or str(error)).lower()
 
@@ -344,6 +349,7 @@ def look_at_cards(patient: Patient) -> "Iterator[Finding]":
     if patient.trouble is not None:
         return
     by_id = {record.id: record for record in patient.records}
+    unknown = {name for name, _ in (*patient.newer, *patient.damaged, *patient.unreadable)}  # the records are told of already
     good, bad = 0, False
     for name in names_in(patient.home + "/cards") if patient.standing else []:
         path = f"{patient.home}/cards/{name}"
@@ -359,6 +365,8 @@ def look_at_cards(patient: Patient) -> "Iterator[Finding]":
             continue
         if not surroundings.unchanged(card.stamps):
             continue  # no run believes it
+        if card.record in unknown:
+            continue
         record = by_id.get(card.record)
         differs = _differs(card, record, patient.home)
         if differs:
