@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -24,7 +25,6 @@ from tests.support.wheels import demo_tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from tests.conftest import IndexFactory, SandboxFactory
     from tests.support.index import Index
@@ -649,3 +649,15 @@ def test_newest_first_where_a_tool_is_kept_twice(alone: Sandbox, tmp_path: Path)
     for age, specifier in ((2 * HOUR, "<2"), (HOUR, "<3"), (3 * HOUR, "")):
         enter(alone, "demo-tool", age=age, specifier=specifier)
     assert list(table(alone.lastgood("status").out)) == ["demo-tool <3", "demo-tool <2", "demo-tool"]
+
+
+def test_a_newer_record_is_not_blamed_on_a_tool_of_a_shorter_name(demo: Index, sandbox: Sandbox) -> None:
+    """What a newer lastgood keeps of `demo-tool` says nothing about `demo`."""
+    del demo
+    keep(sandbox)
+    path = Path(records.file_of(str(sandbox.home), only_record(sandbox).id))
+    path.write_text(path.read_text("utf-8").replace('"format": 1', '"format": 99'), "utf-8")
+    assert "written by a newer lastgood" in sandbox.lastgood("status", "demo-tool").out
+    result = sandbox.lastgood("status", "demo")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith(f"no good `demo` is kept in {sandbox.home}; run `lastgood warm demo`"), result
