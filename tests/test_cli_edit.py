@@ -5,6 +5,7 @@ Each table is a real file in the working directory, edited by the command a user
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tomllib
@@ -288,6 +289,57 @@ def test_several_are_removed_at_a_time(alone: Sandbox) -> None:
     result = alone.lastgood("remove", "mypy", "ruff", "mypy")
     assert (result.status, own_lines(result)) == (0, [f"removed `{name}` from `pyproject.toml`" for name in ("mypy", "ruff")])
     assert tomllib.loads((alone.work / "pyproject.toml").read_text())["tool"]["lastgood"]["tools"] == {}
+
+
+def test_several_are_removed_or_none(alone: Sandbox) -> None:
+    """Where an entry that stays is of no use to any run, only a wrong one may go, and whatever is named with it."""
+    path = alone.work / "lastgood.toml"
+    text = '[tools]\na = "*"\nb = "*"\nc = "zzz"\nd = "yyy"\n'
+    path.write_text(text)
+    result = alone.lastgood("remove", "a", "b")
+    assert (result.status, path.read_text()) == (2, text)
+    assert own_lines(result) == ["error: lastgood.toml: `c` in [tools] is `zzz`, which is no version specifier like `>=1.2,<2`"]
+    result = alone.lastgood("remove", "c", "gone")
+    assert (result.status, path.read_text()) == (2, text)
+    result = alone.lastgood("remove", "c", "a")
+    assert (result.status, path.read_text()) == (0, '[tools]\nb = "*"\nd = "yyy"\n'), result
+    assert own_lines(result) == ["removed `c` from `lastgood.toml`", "removed `a` from `lastgood.toml`"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# a\n[tools]\n# b\r\nruff = '*'\n", "# a\n[tools]\n# b\r\nruff = '*'\nblack = \"*\"\n"),
+        ("# a\n[tools]\n# b\nruff = '*'\r\n", "# a\n[tools]\n# b\nruff = '*'\r\nblack = \"*\"\r\n"),
+        ("[tools]\r\nruff = '*'", "[tools]\r\nruff = '*'\r\nblack = \"*\"\r\n"),
+        ("# a\r\n# b\n", '# a\r\n# b\n\n[tools]\nblack = "*"\n'),
+    ],
+)
+def test_every_line_ends_as_it_did(alone: Sandbox, before: str, after: str) -> None:
+    """A file with both kinds of line ends keeps each; a line that is new ends as the one before it."""
+    assert edited(alone, before, "add", "black", name="lastgood.toml") == after
+
+
+def test_a_directory_that_another_process_has_locked(alone: Sandbox) -> None:
+    """Whoever holds the directory may be waiting for this very command: it gives up in one line, and nothing has changed."""
+    path = alone.work / "lastgood.toml"
+    path.touch()
+    holder = os.open(alone.work, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    result = alone.lastgood("add", "ruff")
+    os.close(holder)
+    said = "error: the directory of `lastgood.toml` is locked by another process; try again when it has ended"
+    assert (result.status, own_lines(result), path.read_text()) == (1, [said], "")
+
+
+@pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
+def test_a_directory_that_may_not_be_listed(alone: Sandbox) -> None:
+    """What may be entered and written to may be edited in."""
+    (alone.work / "lastgood.toml").touch()
+    alone.work.chmod(0o300)
+    result = alone.run(as_ordinary_user([lastgood_script(), "add", "ruff"]))
+    alone.work.chmod(0o700)
+    assert (result.status, (alone.work / "lastgood.toml").read_text()) == (0, '[tools]\nruff = "*"\n'), result
 
 
 def test_several_at_once(alone: Sandbox) -> None:

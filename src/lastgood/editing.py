@@ -6,15 +6,15 @@ refused. Nothing is decided here about what a tool means; `project` reads, this 
 
 import contextlib
 import copy
-import fcntl
-import functools
+import difflib
 import os
 import stat
+import time
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from lastgood import paths, project, request, settings, surroundings
+from lastgood import locks, paths, project, request, settings, surroundings
 from lastgood.errors import LastgoodError, NotNow, SettingError, UsageError
 
 TYPE_CHECKING = False
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
     Value = str | list[str]
     Entry = str | dict[str, Value]
+    Entries = dict[str, Entry | None]
 
 _TRIES = 5
+_PATIENCE = 5.0
+_MOMENT = 0.01
+"""Seconds to wait for whoever else edits in a directory, and between two looks."""
 _ANY = "*"
 
 
@@ -131,26 +135,21 @@ def _requirement(text: str) -> str:
 def add(what: Wanted, cwd: str) -> Edited:
     """Enter or change a tool in the table that counts in `cwd`; what is not named stays. Raises LastgoodError."""
 
-    def change(before: "Entry | None") -> "Entry | None":
+    def change(_: str, before: "Entry | None") -> "Entry | None":
         return _merged(before, what.keys)
 
-    return _edit(nearest(cwd), what.name, change, cwd)
+    return _edit(nearest(cwd), [what.name], change, cwd)[0]
 
 
 def remove(names: "Iterable[str]", cwd: str) -> "list[Edited]":
     """Take tools out of the table that counts in `cwd`. Raises LastgoodError, with all left in, where one is not there."""
-    path, names = nearest(cwd), list(dict.fromkeys(names))
-    known = _tools(project.read_table(path, cwd), path, _shown(path, cwd))
-    for name in names:
-        if name not in known:
+    path = nearest(cwd)
+
+    def change(name: str, before: "Entry | None") -> None:
+        if before is None:
             raise _missing(name, path, cwd)
-    return [_edit(path, name, functools.partial(_gone, name=name, path=path, cwd=cwd), cwd) for name in names]
 
-
-def _gone(before: "Entry | None", name: str, path: str, cwd: str) -> None:
-    """Make of an entry none. Raises LastgoodError where another process has taken it out meanwhile."""
-    if before is None:
-        raise _missing(name, path, cwd)
+    return _edit(path, list(dict.fromkeys(names)), change, cwd)
 
 
 def _missing(name: str, path: str, cwd: str) -> LastgoodError:
@@ -180,24 +179,28 @@ def _merged(before: "Entry | None", keys: "dict[str, Value]") -> "Entry":
     return after
 
 
-def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]", cwd: str) -> Edited:
+def _edit(path: str, names: "list[str]", change: "Callable[[str, Entry | None], Entry | None]", cwd: str) -> "list[Edited]":
+    """Change the entries of some tools, all at once or none."""
     named, path = path, os.path.realpath(path)  # a link stays a link; its own name says where in it the table stands
     shown = _shown(path, cwd)
-    with _alone(os.path.dirname(path)):
+    with _alone(os.path.dirname(path), shown):
         for _ in range(_TRIES):
             stamp = surroundings.stamp(path)
             data = project.read_table(path, cwd)
-            before = _tools(data, named, shown).get(name)
-            after = change(before)
-            if after is not None or _is_good(named, name, before):  # to take a wrong one out is the cure, whatever else is wrong
-                project.check(_expected(data, named, name, after), named, cwd)
+            known = _tools(data, named, shown)
+            before: Entries = {name: known.get(name) for name in names}
+            after = {name: change(name, entry) for name, entry in before.items()}
+            expected = _expected(data, named, after)
+            if not any(after[name] is None and not _is_good(named, name, before[name]) for name in names):
+                project.check(expected, named, cwd)  # but to take a wrong one out is the cure, whatever else is wrong
+            done = [Edited(path, before[name], after[name]) for name in names]
             if after == before:
-                return Edited(path, before, after)
+                return done
             try:
                 with open(path, encoding="utf-8", newline="") as file:
                     text = file.read()
-                if _replace(path, _rewritten(text, data, named, name, after), _expected(data, named, name, after), stamp):
-                    return Edited(path, before, after)
+                if _replace(path, _rewritten(text, data, named, after), expected, stamp):
+                    return done
             except OSError as error:
                 raise LastgoodError(f"`{shown}` cannot be written ({(error.strerror or str(error)).lower()})") from error
     raise NotNow(f"`{shown}` keeps changing while it is edited", "try again")
@@ -205,22 +208,32 @@ def _edit(path: str, name: str, change: "Callable[[Entry | None], Entry | None]"
 
 def _is_good(path: str, name: str, entry: "Entry | None") -> bool:
     try:
-        project.check(_expected({}, path, name, entry), path)
+        project.check(_expected({}, path, {name: entry}), path)
     except SettingError:
         return False
     return True
 
 
 @contextlib.contextmanager
-def _alone(place: str) -> "Iterator[None]":
-    """One edit at a time in a directory: another lastgood waits. An editor does not, so the file is looked at again at the end."""
-    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # a file system that does not lock
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+def _alone(place: str, shown: str) -> "Iterator[None]":
+    """One edit at a time in a directory: another lastgood waits. An editor does not, so the file is looked at again at the end.
+
+    Raises NotNow where another process does not let go of the directory, which may be the one that waits for this one.
+    """
+    until = time.monotonic() + _PATIENCE
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(locks.claim_unused(place))
+            except locks.LockTrouble:
+                pass  # a file system that does not lock, or a directory that may not be listed
+            except locks.Busy as error:
+                if time.monotonic() < until:
+                    time.sleep(_MOMENT)
+                    continue
+                raise NotNow(f"the directory of `{shown}` is locked by another process", "try again when it has ended") from error
+            break
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _shown(path: str, cwd: str) -> str:
@@ -248,26 +261,31 @@ def _tools(data: "Mapping[str, Any]", path: str, shown: str) -> "dict[str, Entry
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def _expected(data: "Mapping[str, Any]", path: str, name: str, after: "Entry | None") -> "dict[str, Any]":
+def _expected(data: "Mapping[str, Any]", path: str, after: "Entries") -> "dict[str, Any]":
     """The data of the file once it is edited."""
     whole = copy.deepcopy(dict(data))
     table = whole
     for key in _place(path):
         table = table.setdefault(key, {})
-    if after is None:
-        del table[name]
-    else:
-        table[name] = after
+    for name, entry in after.items():
+        if entry is None:
+            del table[name]
+        else:
+            table[name] = entry
     return whole
 
 
-def _rewritten(text: str, data: "Mapping[str, Any]", path: str, name: str, after: "Entry | None") -> "list[str]":
-    """The text of the file with one entry changed: the ways to write it, the nicest first."""
+def _rewritten(text: str, data: "Mapping[str, Any]", path: str, after: "Entries") -> "list[str]":
+    """The text of the file with some entries changed: the ways to write it, the nicest first."""
     ways = []
     with contextlib.suppress(TOMLKitError, KeyError, TypeError, ValueError, AttributeError):  # it fails on some order of tables
-        ways.append(_inside(tomlkit.parse(text), path, name, after))
-    if after is not None and not _tools(data, path, path):
-        ways.append(_appended(text, path, name, after))
+        inside = text
+        for name, entry in after.items():
+            inside = _inside(tomlkit.parse(inside), path, name, entry)
+        ways.append(inside)
+    new = {name: entry for name, entry in after.items() if entry is not None}
+    if new and not _tools(data, path, path):
+        ways.append(_appended(text, path, new))
     return [_with_line_ends(one, text) for one in ways]
 
 
@@ -297,9 +315,10 @@ def _one_end(text: str) -> str:
     return text.rstrip("\r\n") + "\n"
 
 
-def _appended(text: str, path: str, name: str, after: "Entry") -> str:
+def _appended(text: str, path: str, new: "dict[str, Entry]") -> str:
     table = tomlkit.table()
-    table[name] = _item(after)
+    for name, entry in new.items():
+        table[name] = _item(entry)
     gap = "" if not text.strip() else "\n" if text.endswith("\n") else "\n\n"
     return f"{text}{gap}[{'.'.join(_place(path))}]\n{table.as_string().strip()}\n"
 
@@ -313,7 +332,16 @@ def _item(value: "Entry | None") -> "Any":
 
 
 def _with_line_ends(text: str, like: str) -> str:
-    return text.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in like else text
+    """The text with the line ends of the file that it was made from: a line that is new ends as the one before it."""
+    if "\r\n" not in like:
+        return text
+    old, new = ([line.removesuffix("\r") for line in whole.split("\n")] for whole in (like, text))
+    ends = ["\r\n" if line.endswith("\r") else "\n" for line in like.split("\n")]
+    ends[-1] = ends[-2]  # it has none: it is the rest after the last one
+    made: list[str] = []
+    for kind, start, stop, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        made += ends[start:stop] if kind == "equal" else [ends[max(0, start - 1)]] * (last - first)
+    return "".join(line + end for line, end in zip(new, [*made[:-1], ""], strict=True))
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
