@@ -580,6 +580,18 @@ def test_a_page_keeps_its_permissions(alone: Sandbox, mode: int) -> None:
     assert stat.S_IMODE(page.stat().st_mode) == mode
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_a_link(alone: Sandbox, there: bool) -> None:  # noqa: FBT001  # a column of the table
+    """The page is written where a link leads, whether there is one already or not."""
+    (alone.work / "pages").mkdir()
+    page, link = alone.work / "pages" / "today.html", alone.work / "report.html"
+    link.symlink_to("pages/today.html")
+    if there:
+        page.touch()
+    assert written(alone).seen["html"] == 1
+    assert (link.is_symlink(), page.is_symlink(), link.read_text("utf-8")) == (True, False, page.read_text("utf-8"))
+
+
 def test_what_is_no_file_is_not_replaced(alone: Sandbox) -> None:
     """A pipe, as /dev/stdout may be, or a device like /dev/null, stays what it is: root would lose it for everybody."""
     pipe = alone.work / "pipe"

@@ -65,7 +65,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # as the page says of itself, whatever the terminal's is
         return 0
     try:
-        _write(given.file, text)
+        _write(os.path.realpath(given.file), text)  # a link stays a link
     except OSError as error:
         raise LastgoodError(f"`{given.file}` cannot be written ({(error.strerror or str(error)).lower()})") from error
     messages.say("", f"wrote `{given.file}` ({messages.tools([one.tool for one in records])})", environ)
