@@ -5,6 +5,7 @@ Nothing here needs a hook runner: those are in test_precommit.py. What runs is t
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -456,6 +457,40 @@ def test_the_calls_of_a_configuration(tmp_path: Path) -> None:
     ]
     assert hookfile.calls(str(path))[0].where == "`shellcheck` of .pre-commit-config.yaml"
     assert [call.changes for call in hookfile.calls(str(path)) if call.changes] == [{"VIRTUAL_ENV": None}, {"A": None, "B": "c"}]
+
+
+# what starts the tool, what `lastgood warm` keeps of it, and what `doctor` says that it fetches with
+ENTRIES: dict[str, tuple[list[str] | None, str]] = {
+    "uvx ruff check": (["ruff", "check"], "uvx"),
+    "/usr/bin/uvx ruff": (["ruff"], "uvx"),
+    "zsh -c 'uvx ruff check'": (["ruff", "check"], "uvx"),
+    "dash -c 'uvx ruff check'": (["ruff", "check"], "uvx"),
+    "bash -euo pipefail -c 'uvx ruff'": (["ruff"], "uvx"),
+    "bash -ec 'uvx ruff'": (["ruff"], "uvx"),
+    "env A=1 sh -c 'uvx ruff check'": (["ruff", "check"], "uvx"),
+    "sh -c 'env A=1 uvx ruff check'": (["ruff", "check"], "uvx"),
+    "sh -c 'A=1 uvx ruff check'": (["ruff", "check"], "uvx"),
+    "sh -c 'exec uvx ruff \"$@\"' --": (["ruff"], "uvx"),
+    "sh -c 'uvx ruff check; true'": (None, "uvx"),
+    "env -i uvx ruff": (None, "uvx"),
+    "env -i npx a": (None, "npx"),
+    "exec uvx ruff": (None, ""),
+    "A=1 uvx ruff": (None, ""),
+    "sh -c 'uvx \"ruff'": (None, ""),
+    "sh lint.sh -c uvx": (None, ""),
+    "sh -c": (None, ""),
+    "env": (None, ""),
+}
+
+
+@pytest.mark.parametrize(("entry", "kept", "program"), [(entry, *one) for entry, one in ENTRIES.items()], ids=ENTRIES)
+def test_what_is_kept_and_what_fetches_are_read_alike(tmp_path: Path, entry: str, kept: list[str] | None, program: str) -> None:
+    """Shells, `env` and `exec` before the tool; of a script that does more than start it nothing is kept, but it fetches."""
+    path = tmp_path / ".pre-commit-config.yaml"
+    hook = {"id": "a", "name": "a", "language": "system", "entry": entry}
+    path.write_text(json.dumps({"repos": [{"repo": "local", "hooks": [hook]}]}), "utf-8")
+    assert [call.words for call in hookfile.calls(str(path))] == ([] if kept is None else [kept])
+    assert [found for _, found, _ in hookfile.fetching(str(path))] == ([program] if program else [])
 
 
 @pytest.mark.parametrize(

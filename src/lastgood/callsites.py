@@ -55,13 +55,37 @@ class Called:
 
 
 def called(command: "list[str]") -> "Called | None":
-    """What a command line calls through lastgood or uvx; None for anything else."""
-    changes, words = without_env(_without_shell(command))
+    """What a command line calls through lastgood or uvx; None for anything else, and where it does more than that."""
+    changes, words, alone = started(command)
     named = [*(os.path.basename(word) for word in words[:1]), *words[1:]]
-    for starter in _STARTERS:
+    for starter in _STARTERS if alone else ():
         if named[: len(starter)] == starter:
             return Called("" if starter is _OWN else " ".join(words[: len(starter)]), words[len(starter) :], changes)
     return None
+
+
+def started(command: "list[str]") -> "tuple[Changes, list[str], bool]":
+    """What stands before a command in `env`s and shells changes for it, the command itself, and whether nothing else happens.
+
+    Of a script with several commands it is the first.
+    """
+    changes: Changes = {}
+    words, alone = command, True
+    while True:
+        mine, words, known = _without_env(words)
+        changes.update(mine)
+        alone = alone and known
+        script = _script(words)
+        if script is None:
+            return changes, words, alone
+        alone = alone and not _SHELLS_OWN.intersection(script)
+        try:
+            words = shlex.split(script)
+        except ValueError:
+            return changes, words, False  # quotes that do not match: the shell says so
+        mine, words = _without_assignments(words)
+        changes.update(mine)
+        words = words[1:] if words[:1] == ["exec"] else words
 
 
 def changed(environ: "Mapping[str, str]", changes: "Changes") -> "dict[str, str]":
@@ -69,30 +93,37 @@ def changed(environ: "Mapping[str, str]", changes: "Changes") -> "dict[str, str]
     return {name: value for name, value in {**environ, **changes}.items() if value is not None}
 
 
-def _without_shell(words: "list[str]") -> "list[str]":
-    """The one command of a `sh -c`; the words as they are where there is no shell, or one that does more than start a command."""
-    if words[1:2] != ["-c"] or os.path.basename(words[0]) not in _SHELLS:
-        return words
-    script = "".join(words[2:3]).replace('"$@"', "")  # the file names of a hook
-    if _SHELLS_OWN.intersection(script):
-        return words
-    try:
-        return shlex.split(script)
-    except ValueError:
-        return words  # quotes that do not match: the shell says so
-
-
-def without_env(words: "list[str]") -> "tuple[Changes, list[str]]":
-    """What an `env` before a command line changes by `-u NAME` and `NAME=value`, and the command line without it."""
+def _without_env(words: "list[str]") -> "tuple[Changes, list[str], bool]":
+    """What an `env` before a command changes by `-u NAME` and `NAME=value`, the command without it, and whether that is all."""
     changes: Changes = {}
-    if words[:1] not in (["env"], ["/usr/bin/env"]):
-        return changes, words
-    at = 1
-    while words[at : at + 1] == ["-u"]:
-        changes.update(dict.fromkeys(words[at + 1 : at + 2]))
-        at += 2
-    while at < len(words) and "=" in words[at] and not words[at].startswith("-"):
-        name, _, value = words[at].partition("=")
-        changes[name] = value
+    if not words or os.path.basename(words[0]) != "env":
+        return changes, words, True
+    at, known = 1, True
+    while words[at : at + 1] in (["-u"], ["-i"], ["-"]):
+        if words[at] == "-u":
+            changes.update(dict.fromkeys(words[at + 1 : at + 2]))
+            at += 1
+        else:
+            known = False  # the command gets nothing of what is around here
         at += 1
-    return changes, words[at:]
+    mine, words = _without_assignments(words[at:])
+    return changes | mine, words, known
+
+
+def _without_assignments(words: "list[str]") -> "tuple[Changes, list[str]]":
+    at = 0
+    while at < len(words) and "=" in words[at] and not words[at].startswith("-"):
+        at += 1
+    return {name: value for name, _, value in (word.partition("=") for word in words[:at])}, words[at:]
+
+
+def _script(words: "list[str]") -> "str | None":
+    """What follows the `-c` of a shell, also where it is one of several letters; None where there is none."""
+    if not words or os.path.basename(words[0]) not in _SHELLS:
+        return None
+    at = 1
+    while at < len(words) and words[at].startswith("-") and not words[at].startswith("--"):
+        if "c" in words[at]:
+            return "".join(words[at + 1 : at + 2]).replace('"$@"', "")  # the file names of a hook
+        at += 2 if words[at].endswith("o") else 1  # `-o pipefail`
+    return None

@@ -90,7 +90,8 @@ def fetching(path: str) -> "list[tuple[str, str, bool]]":
 
     Raises SettingError where it cannot be read.
     """
-    return [(_where(hook, path), program, own_uvx) for hook, entry, _, own_uvx in _commands(path) if (program := _fetcher(entry))]
+    found = [(_where(hook, path), _fetcher(entry, args), own_uvx) for hook, entry, args, own_uvx in _commands(path)]
+    return [one for one in found if one[1]]
 
 
 def _commands(path: str) -> "Iterator[tuple[dict[str, Any], str, list[str], bool]]":
@@ -146,12 +147,10 @@ def _is_suite(repository: "dict[str, Any]", place: str) -> bool:
         return False  # a manifest that cannot be read: the hook runner says so
 
 
-def _fetcher(entry: str) -> str:
-    """The program that an entry fetches with, as it is called; "" where it starts none, also within `sh -c`."""
+def _fetcher(entry: str, args: "list[str]") -> str:
+    """The program that a hook fetches with, as it is called; "" where it starts none."""
     try:
-        words = callsites.without_env(shlex.split(entry))[1]
-        if words[1:2] == ["-c"] and os.path.basename(words[0]) in ("sh", "bash"):
-            words = callsites.without_env(shlex.split(" ".join(words[2:3])))[1]
+        words = callsites.started([*shlex.split(entry), *args])[1]
     except ValueError:
         return ""  # quotes that do not match: the hook runner says so
     words[:1] = [os.path.basename(word) for word in words[:1]]
