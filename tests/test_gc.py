@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lastgood import generations, upkeep
 from lastgood import record as records
-from lastgood import upkeep
 from lastgood.record import Generation, Record
 from tests.support.effects import Effects
 from tests.support.kept import expect_version, keep, only_record, own_lines
+from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
 
@@ -213,3 +214,39 @@ def test_homes_that_gc_does_not_touch(alone: Sandbox, tmp_path: Path) -> None:
     refused = alone.lastgood("gc", env={"LASTGOOD_HOME": str(open_home)})
     assert (refused.status, "can be written by others" in refused.err) == (2, True)
     assert (open_home / "generations" / "somebody-1-00000000").exists()
+
+
+def old_leftovers(sandbox: Sandbox) -> tuple[Path, Path]:
+    """Leave an environment that no record names, and what a removal that was killed had left."""
+    store = sandbox.home / "generations"
+    orphan, trash = store / "demo-tool-0.9-00000000", store / f"{generations.TRASH}1-demo-tool-0.8-00000000"
+    for place in (orphan, trash):
+        (place / "lib").mkdir(parents=True)
+        (place / "lib" / "file").write_text("x" * 2048)
+        os.utime(place, (1, 1))
+    return orphan, trash
+
+
+@pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
+@pytest.mark.parametrize(
+    ("locked", "removed", "more"), [([""], "removed 0 generations", " and 1 more"), (["lib", ""], "removed 1 generation ", "")]
+)
+def test_what_cannot_be_removed_is_not_told_as_removed(
+    demo: Index, sandbox: Sandbox, locked: list[str], removed: str, more: str
+) -> None:
+    """What is still there is named with the reason, and exit status 1; what did go is counted."""
+    del demo
+    keep(sandbox)
+    orphan, trash = old_leftovers(sandbox)
+    top = trash.parent if more else trash
+    for part in locked:
+        (top / part).chmod(0o500)
+    done, mended = [sandbox.run(as_ordinary_user([lastgood_script(), *words])) for words in (("gc",), ("doctor", "--fix"))]
+    for part in reversed(locked):
+        (top / part).chmod(0o700)
+    stuck = f"`{trash}`{more} cannot be removed (permission denied)"
+    assert (done.status, own_lines(done)[1:], orphan.exists()) == (1, [f"error: {stuck}"], bool(more)), done
+    assert own_lines(done)[0].startswith(removed), done
+    assert f"not mended: removed 0, freed 0 KiB; {stuck}" in mended.out, mended
+    assert sandbox.lastgood("gc").status == 0
+    assert [place.exists() for place in (orphan, trash)] == [False, False]

@@ -415,7 +415,16 @@ def look_at_leftovers(patient: Patient) -> "Iterator[Finding]":
     what = [messages.count(found.generations, "environment") + " that no record names"] if found.generations else []
     what += [messages.count(found.leftovers, "leftover") + " of refreshes that ended early"] if found.leftovers else []
     words = f"{' and '.join(what)} ({messages.size(found.freed)})"
-    yield Finding("leftovers", WARNING, words, "`lastgood gc` removes them", functools.partial(mending.collect, patient.home))
+    yield Finding("leftovers", WARNING, words, "`lastgood gc` removes them", functools.partial(_collect, patient.home))
+
+
+def _collect(home: str) -> str:
+    """Remove what nobody uses. Raises LastgoodError where some of it could not be."""
+    done = upkeep.collect(home)
+    removed = f"removed {done.generations + done.leftovers}, freed {messages.size(done.freed)}"
+    if done.stuck:
+        raise LastgoodError(f"{removed}; {done.said_stuck()}")
+    return removed
 
 
 CHECKS: "tuple[Callable[[Patient], Iterator[Finding]], ...]" = (

@@ -1,6 +1,7 @@
 """What is done when nobody waits: byte-compiling a new generation, removing what nothing names and nothing runs."""
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -49,9 +50,10 @@ class Collected:
 
     generations   how many, and their `names`     leftovers   how many files and directories of refreshes that died
     freed         bytes that nothing else used    kept        generations in the store, of which `running` are in use
+    stuck         {path: reason} of what could not be removed
     """
 
-    __slots__ = ("freed", "generations", "kept", "leftovers", "names", "running")
+    __slots__ = ("freed", "generations", "kept", "leftovers", "names", "running", "stuck")
 
     def __init__(self) -> None:
         self.generations = 0
@@ -60,6 +62,12 @@ class Collected:
         self.kept = 0
         self.running = 0
         self.names: list[str] = []
+        self.stuck: dict[str, str] = {}
+
+    def said_stuck(self) -> str:
+        """What could not be removed, and why; "" where all could be."""
+        more = f" and {len(self.stuck) - 1} more" if len(self.stuck) > 1 else ""
+        return next((f"`{path}`{more} cannot be removed ({reason})" for path, reason in self.stuck.items()), "")
 
 
 def collect(
@@ -80,7 +88,7 @@ def collect(
     until = time.monotonic() + seconds
     if keep is not None or older_than is not None:
         _trim(home, keep, older_than, done, dry_run=dry_run)
-    done.leftovers += _sweep(home, young, dry_run=dry_run)
+    _sweep(home, young, done, dry_run=dry_run)
     try:
         names = sorted(os.listdir(home + "/generations"))
     except OSError:
@@ -89,12 +97,11 @@ def collect(
         if time.monotonic() > until:
             break
         place = f"{home}/generations/{name}"
-        if name in done.names:
-            continue  # counted by a dry run
+        if name in done.names or place in done.stuck:
+            continue  # counted already: by a dry run, or as what could not be removed
         if name.startswith((generations.STAGING, generations.TRASH)):
             if name.startswith(generations.TRASH) or _is_leftover(place, young):
-                done.leftovers += 1
-                done.freed += _own_size(place) if dry_run else generations.remove(place)
+                done.leftovers += _removed(place, done, dry_run=dry_run)
         elif _is_named(home, name, place, young):
             done.kept += 1
         else:
@@ -150,12 +157,11 @@ def _drop(home: str, record: "Record", name: str, done: Collected, *, dry_run: b
     _take_away(home, name, done, dry_run=dry_run)
 
 
-def _sweep(home: str, young: float, *, dry_run: bool) -> int:
+def _sweep(home: str, young: float, done: Collected, *, dry_run: bool) -> None:
     """Remove files that were to be renamed into place when whoever wrote them died, and cards that nobody needed for a month.
 
-    Also damaged records that were set aside a month ago. How many there were.
+    Also damaged records that were set aside a month ago.
     """
-    count = 0
     for part in paths.PARTS:
         try:
             names = os.listdir(f"{home}/{part}")
@@ -163,18 +169,46 @@ def _sweep(home: str, young: float, *, dry_run: bool) -> int:
             continue
         for name in names:
             longest = young if name.endswith(records.ASIDE) else _MONTH if part == "cards" or records.BAD in name else None
-            if longest is not None and _age(f"{home}/{part}/{name}") > longest:
-                count += 1
+            path = f"{home}/{part}/{name}"
+            if longest is None or _age(path) <= longest:
+                continue
+            try:
                 if not dry_run:
-                    _unlink(f"{home}/{part}/{name}")
-    return count
+                    os.unlink(path)
+            except FileNotFoundError:
+                continue  # gone already
+            except OSError as error:
+                done.stuck[path] = _reason(error)
+                continue
+            done.leftovers += 1
 
 
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return  # gone already, or a home that cannot be written
+def _removed(place: str, done: Collected, *, dry_run: bool) -> bool:
+    """Remove a tree; whether it is gone, or would be."""
+    if dry_run:
+        done.freed += _own_size(place)
+        return True
+    done.freed += generations.remove(place)
+    wrong = _obstacle(place)
+    if wrong is not None:
+        done.stuck[place] = _reason(wrong)
+    return not os.path.lexists(place)
+
+
+def _obstacle(place: str) -> "OSError | None":
+    """Why a tree is not gone that was removed; None where it is, and where another process is at it."""
+    wrong: list[OSError] = []
+    for directory, _, names in os.walk(place, topdown=False, onerror=wrong.append):
+        for path in (*(f"{directory}/{name}" for name in names), directory):
+            try:
+                (os.rmdir if path == directory else os.unlink)(path)
+            except OSError as error:
+                wrong.append(error)
+    return next((error for error in wrong if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST)), None)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _is_leftover(place: str, young: float) -> bool:
@@ -232,16 +266,17 @@ def _take_away(home: str, name: str, done: Collected, *, dry_run: bool) -> None:
     trash = f"{home}/generations/{generations.TRASH}{os.getpid()}-{name}"
     try:
         with locks.claim_unused(place):
-            done.generations += 1
-            done.names.append(name)
-            if dry_run:
-                done.freed += _own_size(place)
-                return
-            os.rename(place, trash)
+            if not dry_run:
+                os.rename(place, trash)
     except locks.Busy:
         done.kept += 1
         done.running += 1
         return
-    except (locks.LockTrouble, OSError):
+    except (locks.LockTrouble, FileNotFoundError):
         return  # gone already, or a file system that does not lock: better kept than lost
-    done.freed += generations.remove(trash)
+    except OSError as error:
+        done.stuck[place] = _reason(error)
+        return
+    if _removed(place if dry_run else trash, done, dry_run=dry_run):
+        done.generations += 1
+        done.names.append(name)

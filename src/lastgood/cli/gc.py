@@ -14,7 +14,9 @@ ABOUT = """\
   that died. `--keep` and `--older-than` also remove environments that a record
   could go back to; where both are given, both must hold. What runs now, what is
   held, the one before it and what a process uses always stay. What no record
-  names stays until it is a minute old: a refresh may be about to name it."""
+  names stays until it is a minute old: a refresh may be about to name it.
+
+  Exit status 1 where something cannot be removed."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
@@ -36,7 +38,9 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     for name in done.names if given.dry_run else []:
         lines.say(name)
     messages.say("", _summary(done, "would remove" if given.dry_run else "removed"), environ)
-    return 0
+    if done.stuck:
+        messages.say("error", done.said_stuck(), environ)
+    return 1 if done.stuck else 0
 
 
 def _summary(done: "Collected", verb: str) -> str:
