@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -250,3 +251,26 @@ def test_what_cannot_be_removed_is_not_told_as_removed(
     assert f"not mended: removed 0, freed 0 KiB; {stuck}" in mended.out, mended
     assert sandbox.lastgood("gc").status == 0
     assert [place.exists() for place in (orphan, trash)] == [False, False]
+
+
+def test_what_a_request_keeps_goes_by_hand_alone(index: Index, sandbox: Sandbox) -> None:
+    """As the README has it: the record without what it kept, and that without the record, are no end of it; both are."""
+    index.publish(demo_tool("1.0"))
+    keep(sandbox)
+    keep(sandbox, "demo-tool==1.0")
+    (row,) = [one for one in sandbox.lastgood("status", "--json").json()["tools"] if one["specifier"]]
+    record = sandbox.home / "records" / f"{row['record']}.json"
+    kept = [sandbox.home / "generations" / one["id"] for one in row["generations"]]
+    os.utime(kept[0], (1, 1))
+    record.unlink()
+    assert own_lines(sandbox.lastgood("gc")) == ["removed 0 generations; kept 2"]
+    keep(sandbox, "demo-tool==1.0")
+    assert record.exists()
+    for path in kept:
+        shutil.rmtree(path)
+    record.unlink()
+    assert own_lines(sandbox.lastgood("gc")) == ["removed 0 generations; kept 1"]
+    assert [one["specifier"] for one in sandbox.lastgood("status", "--json").json()["tools"]] == [""]
+    found = sandbox.lastgood("doctor", "--json").json()["findings"]
+    assert {one["verdict"] for one in found} == {"ok"}, found
+    keep(sandbox, "demo-tool==1.0")
