@@ -8,7 +8,7 @@ import os
 import tempfile
 
 from lastgood import card as cards
-from lastgood import generations, identity, locks, manage, messages, refresh, request, upkeep
+from lastgood import generations, identity, locks, manage, refresh, request
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError
@@ -180,9 +180,3 @@ def _renew(card: "cards.Card", record: "Record", best: "Generation", how: "tuple
     card.launch, card.file, card.file_size = how
     card.base_size, card.base_mtime = best.base
     card.nofile, card.asked, card.held = int(best.open_files), record.asked, int(record.held)
-
-
-def collect(home: str) -> str:
-    """Remove what nobody uses."""
-    done = upkeep.collect(home)
-    return f"removed {done.generations + done.leftovers}, freed {messages.size(done.freed)}"
