@@ -267,6 +267,17 @@ def test_what_uv_refuses_is_handed_over(oracle: Oracle, words: list[str]) -> Non
     assert read(words) is None
 
 
+@pytest.mark.parametrize("name", [name for name, (_, _, takes, _) in request.OPTIONS.items() if takes])
+def test_a_value_that_is_empty(oracle: Oracle, name: str) -> None:
+    """`--directory=` is refused by uv, `--with=` names nothing; glued or as a word of its own, lastgood takes what uv takes."""
+    forms = [[f"{name}=", "T"], [name, "", "T"]]
+    refused = [oracle.dump(words) is None for words in forms]
+    if CANONICAL[SPELLINGS[name]][0] == "hand" or SPELLINGS[name] in ("--from", "--with-editable"):
+        # uv reads these only when it starts, and these lastgood never keeps
+        refused = [True, True]
+    assert [read(words) is None for words in forms] == refused
+
+
 @pytest.mark.parametrize("words", [["-q"], ["-qq"], ["-q", "--quiet"], ["-qwX"], ["-Uqq"], ["-qp3.12"]], ids=" ".join)
 def test_quiet_clusters_like_any_flag(oracle: Oracle, words: list[str]) -> None:
     """Where `-q` stands uv prints no settings; it takes the same clusters, and lastgood counts the same options."""

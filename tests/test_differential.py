@@ -634,7 +634,19 @@ def test_where_uvx_starts_no_tool_lastgood_says_the_same(world: World, line: Lin
     assert world.sandbox.starts() == 0
 
 
-@pytest.mark.parametrize("option", ["--color purple", "--link-mode nosuch", "--keyring-provider nosuch"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--color purple",
+        "--link-mode nosuch",
+        "--keyring-provider nosuch",
+        "--directory=",
+        "--directory ''",
+        "--project=",
+        "--project ''",
+        "--cache-dir=",
+    ],
+)
 def test_a_value_that_uv_refuses_is_refused_although_the_tool_is_kept(world: World, option: str) -> None:
     """What decides nothing about the environment is still uv's to accept: nothing starts where uvx would not start it."""
     trial = Trial(world, line(f"{option} demo-tool"))

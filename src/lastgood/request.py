@@ -60,6 +60,24 @@ _CHOICES = {
     "--keyring-provider": ("disabled", "subprocess"),
     "--link-mode": ("clone", "copy", "hardlink", "symlink"),
 }
+# Options whose value may be empty: it names nothing. Of any other uv demands a value, also where what is kept would need none.
+_MAY_BE_EMPTY = frozenset(
+    [
+        "--with",
+        "--with-editable",
+        "--with-requirements",
+        "--constraints",
+        "--build-constraints",
+        "--overrides",
+        "--python",
+        "--index",
+        "--default-index",
+        "--index-url",
+        "--extra-index-url",
+        "--find-links",
+        "--allow-insecure-host",
+    ]
+)
 _FILES = ("--constraints", "--build-constraints", "--overrides", "--with-requirements", "--config-file")
 _PLACES = ("--index", "--default-index", "--index-url", "--extra-index-url", "--find-links")
 _FILE_VARIABLES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE")
@@ -459,6 +477,9 @@ def _refuse_doubt(words: Words) -> None:
         raise Handover("`--quiet` and `--verbose` exclude each other", words)
     if words.has("offline") and words.has("fresh"):
         raise Handover("`--offline` cannot be used with `--refresh`", words)
+    empty = next((name for name, value, _ in words.options if value == "" and name not in _MAY_BE_EMPTY), "")
+    if empty:
+        raise Handover(f"`{empty}` has no value", words)
     wrong = next((name for name, value, _ in words.options if name in _CHOICES and value not in _CHOICES[name]), "")
     if wrong:
         raise Handover(f"the value of `{wrong}` is none that lastgood knows", words)
