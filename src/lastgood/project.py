@@ -199,7 +199,7 @@ def read_table(path: str, base: str = "") -> "dict[str, Any]":
         column = error.start - data.rfind(b"\n", 0, error.start)
         raise SettingError(f"{_shown(path, base)}:{line}:{column}: invalid TOML: it is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"{_shown(path, base)}{_position(str(error))}") from error
+        raise SettingError(f"{_shown(path, base)}{_position(str(error), data.decode())}") from error
     except RecursionError as error:
         raise SettingError(f"{_shown(path, base)}: invalid TOML: too many brackets within brackets") from error
 
@@ -251,11 +251,13 @@ def _section(data: "dict[str, Any]", shown: str) -> "dict[str, Any] | None":
     return section
 
 
-def _position(message: str) -> str:
+def _position(message: str, text: str) -> str:
+    """What tomllib says, with line and column as editors take them: of the end of a file it only says that it is there."""
     said, mark, place = message.rpartition(" (at line ")
-    if not mark:
-        return f": invalid TOML: {message}"
     line, _, column = place.rstrip(")").partition(", column ")
+    if not mark:
+        said = message.removesuffix(" (at end of document)")
+        line, column = str(text.count("\n") + 1), str(len(text) - text.rfind("\n"))
     return f":{line}:{column}: invalid TOML: {said[:1].lower()}{said[1:]}"
 
 
