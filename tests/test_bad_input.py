@@ -16,6 +16,7 @@ import pytest
 
 import lastgood
 from tests.support.kept import keep
+from tests.support.wheels import demo_tool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -375,12 +376,32 @@ def test_a_uv_that_is_none(demo: Index, sandbox: Sandbox, words: list[str]) -> N
     assert demo.requests() == []
 
 
-def test_a_uv_that_is_another_program(demo: Index, sandbox: Sandbox) -> None:
-    """What succeeds without a word whatever it is told would look like a tool that ran."""
-    result = sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_UV": "/bin/true"})
-    said = "lastgood: error: `/bin/true` (LASTGOOD_UV) is no uv: it ended without starting anything\n"
-    assert (result.status, result.out, result.err, sandbox.starts()) == (2, "", said, 0)
-    assert demo.requests() == []
+@pytest.mark.parametrize("program", ["/bin/true", "/bin/false"])
+def test_a_uv_that_is_another_program(demo: Index, sandbox: Sandbox, program: str) -> None:
+    """What succeeds without a word whatever it is told would look like a tool that ran; what fails so, like nothing at all."""
+    said = f"`{program}` (LASTGOOD_UV) is no uv: it ended without starting anything"
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_UV": program}), said)
+    demo.publish(demo_tool("1.0", name="other-tool"))
+    assert sandbox.lastgood("run", "other-tool").status == 0
+    sandbox.wait_quiet()
+    sandbox.clear_starts()
+    before = files_of(sandbox)
+    assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_UV": program}), said)
+
+
+def test_a_uv_that_has_become_another_program(demo: Index, sandbox: Sandbox) -> None:
+    """What is kept runs without it; where nothing may stand in for the index, one line says what is wrong."""
+    keep(sandbox)
+    broken = {"LASTGOOD_UV": "/bin/false"}
+    said = "`/bin/false` (LASTGOOD_UV) is no uv: it ended without starting anything"
+    result = sandbox.lastgood("run", "--refresh", "demo-tool", env=broken)
+    assert (result.status, result.out, result.err) == (2, "", f"lastgood: error: {said}\n")
+    result = sandbox.lastgood("run", "--max-age=0", "demo-tool", "--version", env=broken)
+    assert (result.status, result.out) == (0, "demo-tool 1.0\n")
+    assert result.err.startswith("lastgood: warning: running `demo-tool` 1.0, ")
+    assert result.err.endswith(f": the index could not be asked ({said})\n")
+    sandbox.wait_quiet()
 
 
 @pytest.mark.parametrize("below", [False, True])

@@ -235,8 +235,8 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             job.warnings = bytes(result.errors.warnings)
             return result, None
         _get_ready(job)
-        if result.status == 0:  # or what did nothing would look like a tool that ran
-            raise NoUvError(f"`{found.path}` ({found.found}) is no uv: it ended without starting anything")
+        if result.status == 0 or (_is_silent(result) and not uv.is_uv(found, job.environ)):
+            raise uv.another_program(found)  # or what did nothing would look like a tool that ran, or like an answer
         finding = name_failure(job, result)
         if source != job.source and finding.verdict == outage.ANSWER:
             source = job.source  # what people chose is to be had no more
@@ -248,6 +248,11 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             # what -v adds is for lastgood, not for people
             return (told if told is not None and "-v" in extra else result), _settled(job, finding)
         told, extra = result, [word for word in again if word]
+
+
+def _is_silent(result: uv.Result) -> bool:
+    """Whether uv ended by itself without a word."""
+    return result.status is not None and result.status <= _BY_SIGNAL and not result.errors.text.strip()
 
 
 def _chosen(job: Job) -> str:

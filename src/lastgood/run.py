@@ -118,6 +118,7 @@ class _Run:
         self.record: Record | None = None
         self.stories = 0
         self.warnings = b""  # uv's, for the run of the tool: plain uvx says its own
+        self.has_uv = False  # whether it is known that there is one
         self.request: Request
 
     def go(self) -> int:
@@ -181,11 +182,19 @@ class _Run:
         return None
 
     def _find_uv(self) -> None:
-        """Make sure that there is a uv, or become what needs none. Raises NoUvError where there is neither."""
+        """Make sure that there is a uv, or become what needs none. Raises NoUvError where there is neither.
+
+        What LASTGOOD_UV names is asked whether it is one; what is found as `uv` on PATH need not be.
+        """
+        if self.has_uv:
+            return
         try:
-            uv.find(self.scene.environ)
+            found = uv.find(self.scene.environ)
+            if self.scene.environ.get("LASTGOOD_UV") and not uv.is_uv(found, self.scene.environ):
+                raise uv.another_program(found)
         except NoUvError as error:
             self._do_without_uv(error)
+        self.has_uv = True
 
     def _do_without_uv(self, missing: NoUvError) -> "NoReturn":
         """Become the tool in the environment of lastgood, which a hook brought. Raises what is missing where there is none."""
@@ -340,6 +349,8 @@ class _Run:
     def _refresh_first(self, mode: str, *, offline: bool) -> int:
         """Nothing kept may run before the index was asked: refresh here, with uv's progress shown as uvx shows it."""
         started = time.time()
+        if self.card is None and self.scene.environ.get("LASTGOOD_UV") and not self._has_spare():
+            self._find_uv()  # a mistake leaves no lock file
         try:
             with refresh.take_lock(self.scene.home, self.request.id, 0):
                 return self._refresh_here(mode, offline=offline)

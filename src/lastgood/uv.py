@@ -129,6 +129,16 @@ def ask(found: Uv, words: "Sequence[str]", environ: "Mapping[str, str]", seconds
     return lines[0].strip() if lines and done.returncode == 0 else ""
 
 
+def is_uv(found: Uv, environ: "Mapping[str, str]") -> bool:
+    """Whether what was found is uv, which tells its version whatever else is wrong."""
+    return ask(found, ["--version"], environ).startswith("uv")
+
+
+def another_program(found: Uv) -> NoUvError:
+    """The error of what was found and is no uv."""
+    return NoUvError(f"`{found.path}` ({found.found}) is no uv: it ended without starting anything")
+
+
 def is_shim(path: str) -> bool:
     """Whether the program at `path` is lastgood in the guise of uvx."""
     try:
