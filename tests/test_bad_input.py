@@ -317,6 +317,27 @@ def test_a_tool_name_that_is_a_path(demo: Index, sandbox: Sandbox, name: str) ->
     assert (sandbox.starts(), demo.requests("file")) == (0, [])
 
 
+@pytest.mark.parametrize("name", ["../x", "..", "demo-tool/../x", "demo-tool\\..\\x", "~", "*", "%00", ".x"])
+def test_what_can_be_no_name_is_not_refreshed(demo: Index, sandbox: Sandbox, name: str) -> None:
+    """A sign, or a path that leads up to nothing, is of no use to `warm`, whatever else is named; `rollback` says the same."""
+    before = files_of(sandbox)
+    for verb in (["warm", "demo-tool"], ["warm"], ["warm", "--check"], ["rollback"], ["status"]):
+        assert_one_line(sandbox, before, sandbox.lastgood(*verb, name), f"`{name}` is no name of a tool")
+    assert demo.requests() == []
+
+
+@pytest.mark.parametrize("words", ["python3.12", "demo-tool; python_version > '3'", ".", "./x", "/x/y", "../project"])
+def test_what_is_a_name_and_cannot_be_kept_is_no_mistake(demo: Index, sandbox: Sandbox, words: str) -> None:
+    """Nor is a path that uvx may be able to run: it could not be done, exit status 1, and the reason."""
+    project = sandbox.work.parent / "project"
+    project.mkdir()
+    (project / "setup.py").touch()
+    result = sandbox.lastgood("warm", words)
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith(f"lastgood: error: `{words}` cannot be kept: ")
+    assert demo.requests() == []
+
+
 def test_a_path_that_leads_up_to_a_project(sandbox: Sandbox) -> None:
     """A project, or a file that uv may be able to read, goes to uvx as it is; from where `--directory` leads, too."""
     below = sandbox.work / "a place" / "below"

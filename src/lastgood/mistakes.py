@@ -44,11 +44,15 @@ def refuse_nowhere(refusal: "request.Handover") -> None:
         return
     given = refusal.words.value("--from")
     source = refusal.words.target if given is None else given
-    leads_up = ".." in source.replace("\\", "/").split("/")
-    if leads_up and not _is_there(source) and not uv.is_shim(sys.argv[0]):
+    if leads_nowhere(source) and not uv.is_shim(sys.argv[0]):
         raise UsageError(
             f"`{source}` is no name of a package, and no Python project is there", "name a package, or a path to a project"
         )
+
+
+def leads_nowhere(source: str) -> bool:
+    """Whether `source` leads up by `..` to where neither a project nor a file is."""
+    return ".." in source.replace("\\", "/").split("/") and not _is_there(source)
 
 
 def _is_there(path: str) -> bool:

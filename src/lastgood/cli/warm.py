@@ -12,6 +12,7 @@ from lastgood import (
     differences,
     manage,
     messages,
+    mistakes,
     outage,
     paths,
     rehearsal,
@@ -93,8 +94,17 @@ def _wanted(given: "argparse.Namespace", environ: "dict[str, str]") -> "list[Use
         home = paths.home(environ)
         return uses.everywhere(home) if paths.trusted(home) else []
     if given.tool or given.words:
+        for tool in given.tool:
+            _check_name(tool)
         return [*uses.named(given.tool, _options(given)), *uses.of_runs(given.words)]
     return uses.here(environ)
+
+
+def _check_name(tool: str) -> None:
+    """Raise UsageError where `tool` can be nobody's name: a sign, or a path that leads up to nothing. Any other path is uvx's."""
+    is_path = "/" in tool or "\\" in tool or tool in (".", "..")
+    if not is_path or mistakes.leads_nowhere(tool):
+        manage.check_name(tool)
 
 
 def _options(given: "argparse.Namespace") -> "list[str]":
