@@ -73,6 +73,15 @@ def test_failures_while_it_is_open_are_one_outage(tmp_path: Path) -> None:
         assert (later.until, later.wait, later.reason) == (first.until, 30, "connection refused")
 
 
+def test_one_try_is_one_failure_however_often_it_is_told(tmp_path: Path) -> None:
+    """A silent host is down when patience ends, and again when uv gives up half a minute later: the wait is not doubled."""
+    home = str(tmp_path)
+    breaker.trip(home, HOST, "no answer in time", NOW)
+    again = breaker.trip(home, HOST, "timed out", NOW + 31, began=NOW - 3)
+    assert (again.since, again.until, again.wait, again.reason) == (NOW, NOW + 61, 30, "timed out")
+    assert breaker.trip(home, HOST, "timed out", NOW + 62, began=NOW + 61).wait == 60
+
+
 @pytest.mark.parametrize("back", [301.0, 3600.0, 400 * 86400.0])
 def test_a_clock_that_was_set_back_opens_nothing(tmp_path: Path, back: float) -> None:
     """A time of the next try that is further off than any wait comes from another clock: the host may be asked."""
@@ -241,6 +250,27 @@ def test_half_open_and_one_process_tries(demo: Index, sandbox: Sandbox) -> None:
     demo.wait_for_requests(2)
     assert len(demo.requests()) == 2  # short, then patient, by the same process
     demo.heal()
+
+
+def test_a_silent_refresh_is_one_failure(demo: Index, sandbox: Sandbox) -> None:
+    """The run that waited opens the breaker; the refresh behind it, which gives up when that time is over, counts no second one."""
+    keep_tools(sandbox, demo, "demo-tool")
+    demo.fault("hang-before-headers")
+    assert_all_ran(run_all(sandbox, ["demo-tool"]), ["demo-tool"])
+    demo.wait_for_requests(2)  # short, then patient
+    (path,) = breaker_files(sandbox)
+    found = breaker.read(str(sandbox.home), demo.host)
+    assert found is not None
+    assert found.wait == 30
+    # as if half a minute had gone by since it was opened
+    text = path.read_text("utf-8").replace(f"until {found.until:.3f}", f"until {found.since + 0.001:.3f}")
+    path.write_text(text.replace("wait 30", "wait 0.001"), "utf-8")
+    demo.stop()
+    sandbox.wait_quiet()
+    after = breaker.read(str(sandbox.home), demo.host)
+    assert after is not None
+    assert (after.since, after.wait) == (found.since, 0.001)
+    assert after.until > found.since + 0.001
 
 
 def test_half_open_and_the_one_that_tries_succeeds(demo: Index, sandbox: Sandbox) -> None:

@@ -105,12 +105,20 @@ def first_known(home: str, hosts: "Iterable[str]", kinds: "Iterable[str]" = DEFA
     return next((found for found in (read(home, host) for host in hosts) if found is not None and found.kind in kinds), None)
 
 
-def trip(home: str, host: str, reason: str, now: float, kind: str = DEFAULT_FALLBACK[0]) -> Breaker:
-    """Open the breaker of `host`. One that is open already stays as it is: eight failures at once are one outage."""
+def trip(
+    home: str, host: str, reason: str, now: float, kind: str = DEFAULT_FALLBACK[0], *, began: "float | None" = None
+) -> Breaker:
+    """Open the breaker of `host`. One that is open already stays as it is: eight failures at once are one outage.
+
+    `began` is when this try did: what has been opened since then was opened for the same silence, and the wait is not doubled.
+    """
     before = read(home, host)
     if before is not None and before.is_open(now):
         return before
-    wait = min(before.wait * 2, LONGEST_WAIT) if before is not None else FIRST_WAIT
+    wait = FIRST_WAIT
+    if before is not None:
+        same = began is not None and before.until - before.wait >= began
+        wait = before.wait if same else min(before.wait * 2, LONGEST_WAIT)
     since = before.since if before is not None and before.since <= now else now
     after = Breaker(host, since, now + wait, wait, reason.replace("\n", " "), kind)
     try:

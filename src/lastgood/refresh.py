@@ -75,6 +75,7 @@ class Job:
     record    what is kept; None where nothing is or nobody has looked yet (`looked`)
     shown     whether uv's progress belongs on the terminal
     patience  seconds that someone waits while something good is kept; None where nothing is
+    began     when it was first to be done: a second, more patient try is the same one
     answered  whether the index is known to have answered; `announce` is told so: one of behind.ANNOUNCED, and what was built
     early     told the outcome as soon as it is certain, before record and card are written; says whether anyone heard it
     heard     whether whoever waits has been told, so that no notice needs to be left
@@ -86,6 +87,7 @@ class Job:
         "_request",
         "announce",
         "answered",
+        "began",
         "early",
         "environ",
         "heard",
@@ -116,6 +118,7 @@ class Job:
         self.early: Callable[[Outcome], bool] | None = None
         self.announce: Callable[[str, str], None] | None = None
         self.answered = False
+        self.began = time.time()
         self.heard = False
         self.known_source = ""
         self.offline = False
@@ -358,7 +361,7 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
     outcome.words = result.errors.withheld
     if kind == OUTAGE and finding.verdict == outage.OUTAGE and not job.offline:  # not an answer that something may stand in for
         for host in _hosts_of(job, finding):
-            breaker.trip(job.home, host, finding.reason, time.time(), finding.kind)
+            breaker.trip(job.home, host, finding.reason, time.time(), finding.kind, began=job.began)
     job.tell(outcome)
     if not job.offline:  # what uv's cache lacks is no answer of the index: whoever waits for the lock must not take it for one
         try:
