@@ -197,6 +197,51 @@ def test_what_an_outage_would_run(alone: Sandbox) -> None:
     assert cells(alone, env={"LASTGOOD_STALE_MAX": "1h"})["OUTAGE RUNS"] == "1.0"
 
 
+def said_of_an_outage(sandbox: Sandbox) -> tuple[str, int, str, str]:
+    """Return what `status`, `warm --check` (and its status) and `why` say that an outage would run."""
+    checked = sandbox.lastgood("warm", "--check", "demo-tool")
+    (why,) = [line for line in sandbox.lastgood("why", "demo-tool").out.splitlines() if line.startswith("  in an outage ")]
+    return cells(sandbox)["OUTAGE RUNS"], checked.status, checked.out.split()[1], why.removeprefix("  in an outage ")
+
+
+@pytest.mark.parametrize("words", ["", "server-error"])
+def test_nothing_stands_in_where_no_fallback_on_names_an_unreachable_index(demo: Index, sandbox: Sandbox, words: str) -> None:
+    """What is fresh, held or never asked for runs all the same; what is stale is uvx's own error, as each of them says."""
+    keep(sandbox)
+    kept, lost = ("1.0", 0, "kept", "this request's good generation, 1.0"), ("nothing", 1, "nothing")
+    (sandbox.work / "lastgood.toml").write_text(f"fallback-on = {json.dumps(words.split())}\n")
+    assert said_of_an_outage(sandbox) == kept
+    grow_old(sandbox, 2 * HOUR)
+    demo.stop()
+    no_fallback = "`fallback-on` does not name `unreachable`"
+    assert said_of_an_outage(sandbox) == (*lost, f"uvx's own error: {no_fallback}")
+    assert f"1.0 is kept, but {no_fallback}" in sandbox.lastgood("warm", "--check", "demo-tool").out
+    assert sandbox.lastgood("run", "demo-tool", "--version").status != 0
+    for mode in ("prefer-cache", "strict-cache"):
+        sandbox.env["LASTGOOD_MODE"] = mode
+        assert said_of_an_outage(sandbox) == kept
+        assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+    del sandbox.env["LASTGOOD_MODE"]
+    sandbox.lastgood("hold", "demo-tool")
+    assert said_of_an_outage(sandbox) == kept
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+
+
+def test_no_lower_rung_stands_in_where_no_fallback_on_names_an_unreachable_index(demo: Index, sandbox: Sandbox) -> None:
+    """What is kept for another request satisfies this one, and yet the run is uvx's own error, as each of them says."""
+    keep(sandbox, "demo-tool>=1")
+    keep(sandbox)
+    (lost,) = [one for one in all_records(sandbox) if not one.request["specifier"]]
+    shutil.rmtree(sandbox.home / "generations" / lost.current)
+    lose_cache(sandbox)
+    demo.stop()
+    assert said_of_an_outage(sandbox)[:3] == ("1.0 (near)", 0, "near")
+    sandbox.env["LASTGOOD_FALLBACK_ON"] = "server-error"
+    said = "uvx's own error: `fallback-on` does not name `unreachable`"
+    assert said_of_an_outage(sandbox) == ("nothing", 1, "nothing", said)
+    assert sandbox.lastgood("run", "demo-tool", "--version").status != 0
+
+
 # --- what an outage would run, where that is not simply what is kept ------------------------------------------------
 
 

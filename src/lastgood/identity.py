@@ -93,6 +93,11 @@ class Request:
         self._hosts: list[str] | None = None
 
     @property
+    def falls_back(self) -> bool:
+        """Whether something may stand in for an index that does not answer."""
+        return outage.UNREACHABLE in self.fallback_on
+
+    @property
     def hosts(self) -> "list[str]":
         """The hosts that the settings name: the first of them are where a refresh asks.
 

@@ -54,3 +54,9 @@ def decide(card: "Card | None", mode: str, now: float, breaker: str) -> str:
     if mode == "prefer-cache":
         return RUN if breaker == OPEN else BEHIND
     return RUN_OPEN if breaker == OPEN else WAIT
+
+
+def stands_in(card: "Card", mode: str, now: float, *, falls_back: bool) -> bool:
+    """Whether what is kept would start with no network; `falls_back` says whether it may for an index that cannot be reached."""
+    step = decide(card, mode, now, CLOSED)
+    return step in (RUN, BEHIND) or (step == WAIT and falls_back)

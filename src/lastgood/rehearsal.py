@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lastgood.scene import Scene
 
 KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own", "installed", "nothing"
+NO_FALLBACK = "`fallback-on` does not name `unreachable`"
+"""Why nothing stands in for an index that does not answer."""
 
 
 class Rung:
@@ -68,11 +70,15 @@ def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool
         return NOTHING, "its record was written by a newer lastgood, so plain `uvx` runs", ""
     card, trouble = _kept(job)
     if card is not None:
-        age = time.time() - card.asked
-        if mode == "strict-cache" or card.held or policy.may_stand_in(age, card.stale_max):
-            return KEPT, f"{card.version} is kept, last checked {messages.when(age)}", card.version
-        return NOTHING, f"{card.version} is kept, but it is older than `stale-max`", ""
-    found = _lower(job, beside, own=own, prefer=mode.startswith("prefer"))
+        now = time.time()
+        if policy.stands_in(card, mode, now, falls_back=made.falls_back):
+            return KEPT, f"{card.version} is kept, last checked {messages.when(now - card.asked)}", card.version
+        why = NO_FALLBACK if policy.stands_in(card, mode, now, falls_back=True) else "it is older than `stale-max`"
+        return NOTHING, f"{card.version} is kept, but {why}", ""
+    prefer = mode.startswith("prefer")
+    if prefer and not made.falls_back:
+        return NOTHING, trouble or f"nothing that runs is kept, and {NO_FALLBACK}", ""
+    found = _lower(job, beside, own=own, prefer=prefer)
     return found or (NOTHING, trouble or "nothing that runs is kept", "")
 
 

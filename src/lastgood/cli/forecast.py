@@ -6,9 +6,9 @@ of a few of them, several at once; of the rest that is not known.
 
 import contextlib
 import functools
-import math
 
-from lastgood import policy, rehearsal, together
+from lastgood import card as cards
+from lastgood import identity, outage, policy, rehearsal, request, settings, together
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from lastgood.project import Configuration
     from lastgood.record import Record
 
 UNKNOWN = "unknown"
@@ -28,16 +29,52 @@ Forecast = tuple[str, str]
 """The rung, one of rehearsal's names or UNKNOWN, and the version that would run from it ("" for none, or where nobody knows)."""
 
 
-def of_kept(home: str, record: "Record", now: float, mode: str, stale_max: float) -> "Forecast | None":
+class Wanted:
+    """The settings that a run of a record would have, as a configuration says them."""
+
+    __slots__ = ("falls_back", "max_age", "mode", "stale_max")
+
+    def __init__(self, configuration: "Configuration | None", record: "Record") -> None:
+        def text(name: str) -> str:
+            return _text(configuration, record, name)
+
+        self.mode = text("mode")
+        self.max_age = settings.duration(text("max-age"), "max-age")
+        self.stale_max = settings.duration(text("stale-max"), "stale-max")
+        self.falls_back = outage.UNREACHABLE in settings.classes(text("fallback-on"), "fallback-on")
+
+
+def _text(configuration: "Configuration | None", record: "Record", name: str) -> str:
+    """A setting as a run from here has it: pins and `@latest` have defaults of their own."""
+    where, text = "default", settings.BY_NAME[name].default
+    if configuration is not None:
+        where, text = configuration.where(name), configuration.text(name)
+        entry = configuration.tools.get(record.tool)
+        if entry is not None and name in entry.values and not where.startswith("LASTGOOD_"):
+            where, text = entry.where, entry.values[name]
+    try:
+        wanted = request.target(f"{record.tool}{record.request.get('specifier', '')}")
+    except request.Handover:
+        return text  # an address: nothing of it is pinned by its words
+    if wanted.latest and name == "max-age":
+        return "0"
+    if wanted.exact and where == "default":
+        return {"mode": "prefer-cache", "max-age": identity.PINNED}.get(name, text)
+    return text
+
+
+def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "Forecast | None":
     """The forecast where the record itself decides it; None where the lower rungs would have to be looked at."""
-    if mode == "strict-latest":
+    if wanted.mode == "strict-latest":
         return rehearsal.NOTHING, ""
     best = record.runs(home)
     if best is None:
         return None
+    card = cards.Card()
     # of what is gone back to nobody knows when the index answered for it
-    age = now - record.asked if record.asked and best.id == record.current else math.inf
-    stands_in = mode == "strict-cache" or record.held or policy.may_stand_in(age, stale_max)
+    card.asked = record.asked if best.id == record.current else 0.0
+    card.max_age, card.stale_max, card.held = wanted.max_age, wanted.stale_max, int(record.held)
+    stands_in = policy.stands_in(card, wanted.mode, now, falls_back=wanted.falls_back)
     return (rehearsal.KEPT, best.version) if stands_in else (rehearsal.NOTHING, "")
 
 

@@ -10,7 +10,6 @@ from lastgood import (
     breaker,
     differences,
     generations,
-    identity,
     manage,
     messages,
     paths,
@@ -18,7 +17,6 @@ from lastgood import (
     project,
     rehearsal,
     request,
-    settings,
     surroundings,
 )
 from lastgood import record as records
@@ -174,9 +172,8 @@ def collect(
 def _row(home: str, record: "Record", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
     current = record.generation()
     age = now - record.asked if record.asked else None
-    max_age, stale_max = (settings.duration(_text(configuration, record, name), name) for name in ("max-age", "stale-max"))
-    mode = _text(configuration, record, "mode")
-    rung, runs = forecast.of_kept(home, record, now, mode, stale_max) or ("", "")
+    wanted = forecast.Wanted(configuration, record)
+    rung, runs = forecast.of_kept(home, record, now, wanted) or ("", "")
     return {
         "tool": record.tool,
         "package": record.request.get("package", ""),
@@ -185,10 +182,10 @@ def _row(home: str, record: "Record", now: float, configuration: "Configuration 
         "python": current.python if current else "",
         "asked": record.asked,
         "age": age,
-        "max_age": _number(max_age),
-        "stale_max": _number(stale_max),
-        "state": _state(record, age, max_age, stands=current is not None and not current.trouble(home, record.tool)),
-        "mode": mode,
+        "max_age": _number(wanted.max_age),
+        "stale_max": _number(wanted.stale_max),
+        "state": _state(record, age, wanted.max_age, stands=current is not None and not current.trouble(home, record.tool)),
+        "mode": wanted.mode,
         "outage_runs": runs,
         "outage_rung": rung,
         "held": record.held,
@@ -208,25 +205,6 @@ def _look_lower(rows: "list[dict[str, Any]]", kept: "list[Record]", environ: "di
     found = forecast.of_lower([record for _, record in open_ones], environ) if open_ones else []
     for (row, _), (rung, version) in zip(open_ones, found, strict=True):
         row["outage_rung"], row["outage_runs"] = rung, version
-
-
-def _text(configuration: "Configuration | None", record: "Record", name: str) -> str:
-    """A setting as a run from here has it: pins and `@latest` have defaults of their own."""
-    where, text = "default", settings.BY_NAME[name].default
-    if configuration is not None:
-        where, text = configuration.where(name), configuration.text(name)
-        entry = configuration.tools.get(record.tool)
-        if entry is not None and name in entry.values and not where.startswith("LASTGOOD_"):
-            where, text = entry.where, entry.values[name]
-    try:
-        wanted = request.target(f"{record.tool}{record.request.get('specifier', '')}")
-    except request.Handover:
-        return text  # an address: nothing of it is pinned by its words
-    if wanted.latest and name == "max-age":
-        return "0"
-    if wanted.exact and where == "default":
-        return {"mode": "prefer-cache", "max-age": identity.PINNED}.get(name, text)
-    return text
 
 
 def _number(seconds: float) -> "float | None":

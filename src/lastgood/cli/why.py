@@ -4,7 +4,21 @@ import argparse
 import shlex
 import time
 
-from lastgood import breaker, differences, identity, ladder, manage, messages, mistakes, paths, policy, project, request, uv
+from lastgood import (
+    breaker,
+    differences,
+    identity,
+    ladder,
+    manage,
+    messages,
+    mistakes,
+    paths,
+    policy,
+    project,
+    rehearsal,
+    request,
+    uv,
+)
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.cli import lines
@@ -25,6 +39,7 @@ _STEPS = {
     policy.REFRESH: "ask the index first, with uv's progress shown",
     policy.OFFLINE: "look only into uv's own cache",
 }
+_PATIENT = f"ask the index and wait for its answer: {rehearsal.NO_FALLBACK}"
 
 
 _NEAREST = 3
@@ -175,7 +190,10 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
             f"breaker    {breaker.shown(down.host) or 'the index'} is down since {messages.clock(down.since)} ({down.reason})"
         )
     scene.card = scenes.find_card(scene)
-    lines.say(f"decision   {_STEPS[step] if kept is not None else _first(scene, made, step, mode, down=down is not None)}")
+    if kept is None:
+        lines.say(f"decision   {_first(scene, made, step, mode, down=down is not None)}")
+    else:
+        lines.say(f"decision   {_PATIENT if step == policy.WAIT and not made.falls_back else _STEPS[step]}")
     current = record.generation() if record is not None else None
     trouble = current.trouble(scene.home, made.tool) if current is not None else ""
     if current is not None and trouble:
@@ -189,7 +207,7 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
 def _first(scene: "Scene", made: "Request", step: str, mode: str, *, down: bool) -> str:
     """The decision where nothing is kept for exactly this request."""
     spare = mode.startswith("prefer") and (ladder.own_program(made) is not None or bool(ladder.near(scene.home, made)))
-    if step != policy.REFRESH or not spare:
+    if step != policy.REFRESH or not spare or not made.falls_back:
         return _STEPS[step]
     return (
         "start what stands in, since the index is down"
@@ -203,9 +221,14 @@ def _rung(scene: "Scene", made: "Request", card: "Card | None", kept: "Generatio
     if mode == "strict-latest":
         return "uvx's own error: the mode allows no fallback"
     if card is not None and kept is not None:
-        if mode == "strict-cache" or card.held or policy.may_stand_in(time.time() - card.asked, made.stale_max):
+        now = time.time()
+        if policy.stands_in(card, mode, now, falls_back=made.falls_back):
             return f"this request's good generation, {kept.version}"
+        if policy.stands_in(card, mode, now, falls_back=True):
+            return f"uvx's own error: {rehearsal.NO_FALLBACK}"
         return f"uvx's own error: {kept.version} is older than `stale-max` allows"
+    if mode.startswith("prefer") and not made.falls_back:
+        return f"uvx's own error: {rehearsal.NO_FALLBACK}"
     if mode.startswith("prefer"):
         for record, generation in ladder.near(scene.home, made):
             return f"{generation.version}, kept for another request ({record.id})"
