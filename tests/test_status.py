@@ -571,6 +571,22 @@ def test_it_fits_80_columns(alone: Sandbox) -> None:
         assert rows[long]["FROM"] == "packages.internal.example.org:8443"
 
 
+def test_a_long_version_leaves_room_for_the_tool(alone: Sandbox) -> None:
+    """At 80 columns the version gives way, cut with an ellipsis, and not the tool; two that would look the same still differ."""
+    long = ["26.9.1.dev12+g3f2a1b9c.d20261121", "26.9.1.dev12+g3f2a1b9c.d20261120"]
+    for tool, version in (("demo-tool", long[0]), ("other-tool", long[1]), ("x", "1.0")):
+        enter(alone, tool, version=version)
+    narrow = on_screen(alone, 80)[:4]
+    assert max(map(len, narrow)) <= 80
+    rows = table("\n".join(narrow))
+    assert list(rows) == ["demo-tool", "other-tool", "x"]
+    shown = [rows[tool][column] for column in ("VERSION", "OUTAGE RUNS") for tool in ("demo-tool", "other-tool")]
+    assert all("…" in cell and cell.startswith("26.9.1.dev") for cell in shown), shown
+    assert shown[0] != shown[1]
+    assert (rows["x"]["VERSION"], rows["x"]["STATE"], rows["x"]["OUTAGE RUNS"]) == ("1.0", "fresh", "1.0")
+    assert list(table("\n".join(on_screen(alone, 200)))["demo-tool"].values())[1] == long[0]
+
+
 def test_what_stands_below_the_table_fits_80_columns(alone: Sandbox) -> None:
     """A host with a name of its own and a long reason is told in lines that fit, and nothing of it is lost."""
     host = "packages.internal.example.org:8443"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+_LEAST = 14
+"""How many letters of a cell are left while there is another column that can give way."""
+
 
 def console() -> Console:
     """A console on standard output: colours and bold where NO_COLOR, FORCE_COLOR and the terminal allow them."""
@@ -50,12 +53,17 @@ def row(cells: "Sequence[str]", widths: "Sequence[int]", style: str = "") -> Non
 
 
 def table(
-    columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", styles: "Sequence[str]" = (), spare: "Sequence[int]" = ()
+    columns: "Sequence[str]",
+    rows: "Sequence[Sequence[str]]",
+    styles: "Sequence[str]" = (),
+    spare: "Sequence[int]" = (),
+    yielding: "Sequence[int]" = (),
 ) -> None:
     """Print a table that fits the terminal; elsewhere nothing is cut.
 
     Where it would not fit, the columns at the places in `spare` are left out, the first of them first; then the first column is
-    cut with an ellipsis. `styles` has one style a row.
+    cut with an ellipsis, but not so far that nobody knows what a row is about: before that those in `yielding` are. `styles` has
+    one style a row.
     """
     rows = [[messages.shown(cell) for cell in row] for row in rows]
     out = console()
@@ -64,20 +72,33 @@ def table(
         return
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     kept = _that_fit(columns, rows, spare, out.width)
-    room = out.width - sum(_width(columns, rows, at) + 2 for at in kept[1:])
-    for at in kept:
-        width = _width(columns, rows, at)
-        shown.add_column(columns[at], no_wrap=True, width=max(1, min(width, room)) if at == 0 else width)
-    for index, (first, row) in enumerate(zip(_cut([row[0] for row in rows], max(1, room)), rows, strict=True)):
+    widths = _widths({at: _width(columns, rows, at) for at in kept}, yielding, out.width)
+    for at, width in widths.items():
+        shown.add_column(columns[at], no_wrap=True, width=width)
+    cut = zip(*(_cut([row[at] for row in rows], width) for at, width in widths.items()), strict=True)
+    for index, row in enumerate(cut):
         style = styles[index] if index < len(styles) else ""
-        shown.add_row(Text(first, overflow="ellipsis"), *(Text(row[at], overflow="ellipsis") for at in kept[1:]), style=style)
+        shown.add_row(*(Text(cell, overflow="ellipsis") for cell in row), style=style)
     out.print(shown)
+
+
+def _widths(wanted: "dict[int, int]", yielding: "Sequence[int]", room: int) -> "dict[int, int]":
+    """The widths of columns, with less for the first, then for the `yielding` ones, then for the first again, until all fit."""
+    found = dict(wanted)
+    first = next(iter(wanted), 0)
+    for narrowed, least in (([first], _LEAST), ([at for at in yielding if at in wanted], _LEAST), ([first], 1)):
+        while sum(found.values()) + 2 * (len(found) - 1) > room:
+            widest = max(narrowed, key=lambda at: found[at], default=None)
+            if widest is None or found[widest] <= least:
+                break
+            found[widest] -= 1
+    return found
 
 
 def _cut(names: "Sequence[str]", room: int) -> "list[str]":
     """Names that fit: cut at the end, and in the middle where several would look the same."""
     cut = [name if len(name) <= room else name[: room - 1] + "…" for name in names]
-    count = Counter(cut)
+    count = Counter(short for _, short in set(zip(names, cut, strict=True)))
     head = room // 2
     return [
         short if count[short] == 1 or len(name) <= room else f"{name[:head]}…{name[head + 1 - room :]}"

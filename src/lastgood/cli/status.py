@@ -112,9 +112,8 @@ def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str, noth
     else:
         from lastgood.cli import render
 
-        render.table(
-            _COLUMNS, [_cells(row) for row in found["tools"]], styles=[_style(row) for row in found["tools"]], spare=(5, 4)
-        )
+        rows, styles = [_cells(row) for row in found["tools"]], [_style(row) for row in found["tools"]]
+        render.table(_COLUMNS, rows, styles=styles, spare=(5, 4), yielding=(1, 6))
     below = _below(found, {} if given.tool else manage.newer(home))
     if below and given.markdown:
         lines.say()  # or they would be rows of the table
