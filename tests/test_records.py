@@ -311,6 +311,47 @@ def test_a_version_of_the_tool_is_the_one_to_go_back_to(index: Index, sandbox: S
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
 
 
+def keep_dependencies(sandbox: Sandbox, index: Index, *tools: str) -> None:
+    """Keep demo-tool 1.0 twice for each of these words: with demo-dep 1.0, and now with 2.0."""
+    index.publish(demo_tool("1.0", requires=("demo-dep",)))
+    for version in ("1.0", "2.0"):
+        index.publish(demo_dep(version))
+        assert sandbox.lastgood("warm", *tools).status == 0
+    sandbox.wait_quiet()
+
+
+def dependencies(sandbox: Sandbox) -> dict[str, tuple[str, int]]:
+    """Return which demo-dep each record runs with, and how much it keeps away."""
+    found = {one.request["specifier"]: (one.generation(), len(one.refused)) for one in all_records(sandbox)}
+    return {
+        specifier: (current.dists["demo-dep"], refused) for specifier, (current, refused) in found.items() if current is not None
+    }
+
+
+def test_words_with_a_version_go_back_in_their_own_record(index: Index, sandbox: Sandbox) -> None:
+    """Where something is kept for exactly these words, they mean that, as for `hold`; what was sent back stays away."""
+    keep_dependencies(sandbox, index, "demo-tool", "demo-tool==1.0")
+    for words in ("demo-tool==1.0", "demo-tool@1.0"):
+        sandbox.lastgood("rollback", words)
+        assert dependencies(sandbox) == {"": ("2.0", 0), "==1.0": ("1.0", 1)}, words
+    result = sandbox.lastgood("rollback", "demo-tool@1.0")
+    assert (result.status, own_lines(result)) == (1, ["error: nothing older than `demo-tool` 1.0 is kept; what is: `--to 1.0`"])
+    assert sandbox.lastgood("rollback", "demo-tool", "--to", "1.0").status == 0
+    assert dependencies(sandbox) == {"": ("1.0", 1), "==1.0": ("1.0", 1)}
+
+
+def test_a_version_of_the_tool_never_leads_to_what_was_sent_back(index: Index, sandbox: Sandbox) -> None:
+    """Where only a dependency moved, `TOOL@VERSION` goes back once and then no further; `--to` goes forward, since it says so."""
+    keep_dependencies(sandbox, index, "demo-tool")
+    assert sandbox.lastgood("rollback", "demo-tool@1.0").status == 0
+    assert dependencies(sandbox) == {"": ("1.0", 1)}
+    result = sandbox.lastgood("rollback", "demo-tool@1.0")
+    assert (result.status, own_lines(result)) == (1, ["error: `demo-tool` 1.0 is what runs now; what is: `--to 1.0`"])
+    assert dependencies(sandbox) == {"": ("1.0", 1)}
+    assert sandbox.lastgood("rollback", "demo-tool", "--to", "1.0").status == 0
+    assert dependencies(sandbox) == {"": ("2.0", 0)}
+
+
 def test_two_versions_to_go_back_to(demo: Index, sandbox: Sandbox) -> None:
     """Two different ones are a mistake of the words, and nothing changes."""
     del demo

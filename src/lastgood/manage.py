@@ -110,6 +110,12 @@ def of_words(known: "Sequence[Record]", wanted: "Target", package: str = "") -> 
     return same or [one for one in mine if wanted.specifier and _fits(one, wanted.specifier)]
 
 
+def is_kept(home: str, wanted: "Target") -> bool:
+    """Whether something is kept for the very versions that a target names, and not only something that fits them."""
+    asked = _parts(_versions(wanted))
+    return any(_parts(one.request.get("specifier", "")) == asked for one in of_words(list(all_records(home)), wanted))
+
+
 def _versions(wanted: "Target") -> str:
     """What a target says of versions, as the fields of a request have it."""
     from lastgood import request
@@ -187,11 +193,13 @@ def called(found: "Sequence[Record]") -> "list[str]":
     return differences.told_apart([differences.label(one.tool, one.request) for one in found], [one.request for one in found])
 
 
-def roll_back(home: str, record: "Record", to: str = "", called: str = "") -> "tuple[Generation, Generation]":
+def roll_back(
+    home: str, record: "Record", to: str = "", called: str = "", *, forward: bool = True
+) -> "tuple[Generation, Generation]":
     """Make an earlier generation the current one; (the one before, the one now). It stays so until a newer release is good.
 
-    Atomic and without network. `called` is what an error calls the record, if not as the tool. Raises Nothing where no earlier
-    generation is kept, LastgoodError where the record is locked.
+    Atomic and without network. `called` is what an error calls the record, if not as the tool; `forward` says whether `to` may be
+    what was sent back. Raises Nothing where no earlier generation is kept, LastgoodError where the record is locked.
     """
     with records.exclusive(home, record.id):
         fresh, _ = records.repair(home, record.id, records.slug_of(record.id))
@@ -199,7 +207,7 @@ def roll_back(home: str, record: "Record", to: str = "", called: str = "") -> "t
             raise Nothing(f"no good `{called or record.tool}` is kept")
         before = fresh.generation()
         assert before is not None
-        now = _earlier(home, fresh, before, to, called or record.tool)
+        now = _earlier(home, fresh, before, to, called or record.tool, forward=forward)
         fresh.refused = [old for old in fresh.refused if old["digest"] not in (before.digest, now.digest)]
         if now.kept <= before.kept:  # else somebody goes forward again, by `--to`
             version = before.version if before.version != now.version else ""
@@ -235,11 +243,14 @@ def hold(home: str, record: "Record", *, held: bool) -> "tuple[Generation, bool]
         return current, not so_already
 
 
-def _earlier(home: str, record: "Record", before: "Generation", to: str, called: str) -> "Generation":
+def _earlier(home: str, record: "Record", before: "Generation", to: str, called: str, *, forward: bool) -> "Generation":
     kept = [one for one in record.generations if one.id != before.id and not one.troubles(home)]
     others = ", ".join(f"`--to {one.version}`" for one in kept)
     sent_back = [one for one in record.generations if any(one.digest == old["digest"] for old in record.refused)]
-    kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept and one not in sent_back)]
+    if not (to and forward):
+        kept = [one for one in kept if one not in sent_back]
+    kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept)]
+    kept.sort(key=lambda one: one in sent_back)  # of one version more than one may be kept
     if not kept:
         what = f"no `{called}` {to} is kept" if to else f"nothing older than `{called}` {before.version} is kept"
         if to == before.version:

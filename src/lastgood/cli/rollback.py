@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 ABOUT = """\
   The version that is left stays away until a newer release is good.
-  `TOOL@VERSION` is `TOOL --to VERSION`."""
+  `TOOL@VERSION` is `TOOL --to VERSION`, unless something is kept for these
+  very words, as `hold` and `history` have them: then that goes back."""
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
@@ -23,12 +24,12 @@ def arguments(parser: "argparse.ArgumentParser") -> None:
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Roll back; of several records each that can."""
     home = paths.home(environ)
-    tool, to = _asked(given.tool, given.to)
+    tool, to = _asked(home, given.tool, given.to)
     found = manage.of_tool(home, tool, environ)
     status = 0
     for record, called in zip(found, manage.called(found), strict=True):
         try:
-            before, now = manage.roll_back(home, record, to, called)
+            before, now = manage.roll_back(home, record, to, called, forward=bool(given.to))
         except LastgoodError as error:
             if len(found) == 1:
                 raise
@@ -39,8 +40,11 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     return status
 
 
-def _asked(tool: str, to: str) -> "tuple[str, str]":
-    """The tool and the version to go back to: an exact version of the tool is that. Raises UsageError for two versions."""
+def _asked(home: str, tool: str, to: str) -> "tuple[str, str]":
+    """The tool and the version to go back to: an exact version of the tool is that. Raises UsageError for two versions.
+
+    Where something is kept for exactly these words they name that, as for `hold`.
+    """
     try:
         wanted = request.target(tool)
     except request.Handover:
@@ -50,6 +54,8 @@ def _asked(tool: str, to: str) -> "tuple[str, str]":
     version = wanted.specifier.lstrip("=").strip()
     if to not in ("", version):
         raise UsageError(f"`{tool}` and `--to {to}` name two versions")
+    if manage.is_kept(home, wanted):
+        return tool, to
     return wanted.command + (f"[{','.join(wanted.extras)}]" if wanted.extras else ""), version
 
 
