@@ -579,6 +579,71 @@ def test_all_checked(two: Index, sandbox: Sandbox) -> None:
     assert (two.connections(), state(sandbox), sandbox.starts()) == (0, before, 1)
 
 
+def checked(sandbox: Sandbox) -> tuple[int, list[str], list[str]]:
+    """Return the status of `warm --all --check`, what it printed, and what it said beside that."""
+    result = sandbox.lastgood("warm", "--all", "--check")
+    return (
+        result.status,
+        [re.sub(r"last checked [^,]+", "last checked …", line) for line in result.out.splitlines()],
+        own_lines(result),
+    )
+
+
+def test_all_checked_knows_what_uv_has_installed(two: Index, sandbox: Sandbox) -> None:
+    """uvx prefers an installed tool, whatever is kept: that is what would run; what it does not satisfy is uvx's to find."""
+    publish(two, "2.0")
+    keep(sandbox, version="2.0")
+    keep(sandbox, "demo-tool==2.0", version="2.0")
+    assert sandbox.run(["uv", "tool", "install", "demo-tool==1.0"]).status == 0
+    two.stop()
+    installed = "it is installed with `uv tool install`, which uvx prefers"
+    assert checked(sandbox) == (
+        1,
+        [
+            "demo-tool ==2.0  nothing     it is kept, but `demo-tool` is installed with `uv tool install`, which uvx prefers",
+            f"demo-tool        installed   {installed}",
+        ],
+        ["error: `demo-tool ==2.0` would not run with no network"],
+    )
+    rows = {row["label"]: (row["outage_rung"], row["outage_runs"]) for row in sandbox.lastgood("status", "--json").json()["tools"]}
+    assert rows == {"demo-tool": ("installed", "1.0"), "demo-tool ==2.0": ("nothing", "")}
+    assert "  1.0 (installed)\n" in sandbox.lastgood("status").out
+    assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+    shutil.rmtree(sandbox.uv_cache)
+    assert sandbox.lastgood("run", "demo-tool==2.0", "--version").status != 0
+    assert sandbox.lastgood("warm", "--check", "demo-tool").status == 0
+
+
+def test_all_checked_where_other_words_or_settings_hold(two: Index, sandbox: Sandbox) -> None:
+    """What `warm --all` cannot refresh from here runs all the same where it is used: it is judged by itself, and that is 0."""
+    keep(sandbox, "--index", two.url.replace("//", "//user:Pa55-w0rd@"), "demo-tool")
+    assert sandbox.lastgood("run", "other-tool", "--version", env={"UV_EXCLUDE_NEWER": "2030-01-01"}).status == 0
+    sandbox.wait_quiet()
+    two.stop()
+    hidden = "a credential stands in its words, which are never written down; refresh it where it is used"
+    kept = "1.0 is kept, last checked …, though"
+    rows = [
+        f"demo-tool   kept        {kept} {hidden}",
+        f"other-tool  kept        {kept} other settings hold now (variable: UV_EXCLUDE_NEWER there 2030-01-01, here not set)",
+    ]
+    assert checked(sandbox) == (0, rows, [])
+    assert {row["outage_rung"] for row in sandbox.lastgood("status", "--json").json()["tools"]} == {"kept"}
+    shutil.rmtree(next((sandbox.home / "generations").glob("demo-tool-*")))
+    lost = "`demo-tool` may not run with no network, which nobody can say from here"
+    assert checked(sandbox) == (1, [f"demo-tool   unknown     it is kept, but {hidden}", rows[1]], [f"error: {lost}"])
+
+
+def test_all_checked_gives_no_advice_that_cannot_help(demo: Index, sandbox: Sandbox) -> None:
+    """A directory that is gone does not come back by `warm --all`."""
+    there = new_directory(sandbox, "there")
+    assert sandbox.lastgood("warm", "demo-tool", cwd=there).status == 0
+    sandbox.wait_quiet()
+    demo.stop()
+    shutil.rmtree(there)
+    status, _, said = checked(sandbox)
+    assert (status, said) == (1, ["error: `demo-tool` would not run with no network"])
+
+
 def test_all_behind_goes_to_where_each_was_used(demo: Index, sandbox: Sandbox) -> None:
     """`--all --behind` returns without a word, and refreshes what is not fresh with the table of its own directory."""
     there = new_directory(sandbox, "there", lastgood_toml='[tools]\ndemo-tool = "<3"\n')

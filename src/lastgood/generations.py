@@ -76,6 +76,11 @@ class Environment:
         return " ".join([f"python=={self.python}", *closure, f"files=={_contents(self.libraries)}"])
 
 
+def installed(root: str) -> "dict[str, str]":
+    """The distributions {name: version} of any environment. Raises NotRetainable where it is none, OSError."""
+    return _dists(_libraries(root))
+
+
 def _pyvenv(root: str) -> "dict[str, str]":
     try:
         with open(root + "/pyvenv.cfg", encoding="utf-8") as file:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lastgood.identity import Request
     from lastgood.record import Generation, Record
     from lastgood.refresh import Job
+    from lastgood.request import Target
 
 _SAME = ("package", "extras", "options", "variables", "files", "platform")
 
@@ -59,10 +60,14 @@ def _asked(fields: "Mapping[str, Any]", whatever_configured: bool) -> "list[Any]
 
 def satisfies(version: str, request: "Request") -> bool:
     """Whether a version is one that the request allows."""
+    return allows(request.target, version)
+
+
+def allows(target: "Target", version: str) -> bool:
+    """Whether a version is one that a target names."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
     from packaging.version import InvalidVersion
 
-    target = request.target
     if target.kind != "registry":
         return False
     try:

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own", "installed", "nothing"
 NO_FALLBACK = "`fallback-on` does not name `unreachable`"
 """Why nothing stands in for an index that does not answer."""
+INSTALLED_SAID = "it is installed with `uv tool install`, which uvx prefers"
 
 
 class Rung:
     """From where a tool would run: `name` is KEPT, NEAR, CACHE, OWN, INSTALLED or NOTHING, `said` what people are told.
 
     `version` is what would run, "" where that is not known. `record` names the request and `package` the tool's; "" where nothing
-    is ever kept of it.
+    is ever kept of it. `warmable` says whether a refresh from here could change it.
     """
 
-    __slots__ = ("name", "package", "record", "said", "tool", "version")
+    __slots__ = ("name", "package", "record", "said", "tool", "version", "warmable")
 
     def __init__(self, tool: str, name: str, said: str, made: "Request | None" = None, *, version: str = "") -> None:
         self.tool = tool
@@ -40,6 +41,7 @@ class Rung:
         self.name = name
         self.said = said
         self.version = version
+        self.warmable = True
 
 
 def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[str]", *, own: bool = True) -> Rung:
@@ -155,7 +157,25 @@ def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
     words = refusal.words
     source = (words.value("--from") or words.target) if words is not None else ""
     found = _requirement(source)
-    package = found.name if found is not None else ""
-    if package and os.path.exists(surroundings.receipt(environ, package)):
-        return Rung(package, INSTALLED, "it is installed with `uv tool install`")
-    return Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
+    if found is not None and isinstance(refusal, identity.Installed):
+        beside = words.values("--with") if words is not None else []
+        version = installed(environ, found, beside)
+        if version is not None:
+            return Rung(found.name, INSTALLED, INSTALLED_SAID, version=version)
+    plain = Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
+    plain.warmable = False
+    return plain
+
+
+def installed(environ: "dict[str, str]", wanted: "Target", beside: "Sequence[str]") -> "str | None":
+    """The version that `uv tool install` has of a tool, as uvx would run it; None where it has none that is what is `wanted`."""
+    receipt = surroundings.receipt(environ, wanted.name)
+    if not wanted.name or wanted.latest or not os.path.exists(receipt):
+        return None
+    try:
+        there = generations.installed(os.path.dirname(receipt))
+    except (OSError, generations.NotRetainable):
+        return None  # its receipt alone runs nothing
+    asked = [wanted, *map(_requirement, beside)]
+    fits = all(one is not None and ladder.allows(one, there.get(one.name, "")) for one in asked)
+    return there.get(wanted.name) if fits else None

@@ -58,6 +58,10 @@ class Unneeded(Useless):
     """Nothing has to be kept for a use: it needs no network."""
 
 
+class Elsewhere(Useless):
+    """Where a record is used its words or settings are others than those that are known here: what it keeps runs there."""
+
+
 def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
     """The uses that a command line names: each tool, with the options for all of them."""
     return [Use([*options, tool], os.getcwd(), f"`{request.without_credentials(tool)}`") for tool in tools]
@@ -161,15 +165,17 @@ def _identify_again(use: Use, record: "Record", environ: "dict[str, str]") -> "R
     """The request of a record, where words, place and environment still come to it."""
     if not use.words:
         hidden = "a credential stands in its words, which are never written down; refresh it where it is used"
-        raise Useless(hidden if use.place else "the words that led to it are not known until it runs again")
+        raise Elsewhere(hidden if use.place else "the words that led to it are not known until it runs again")
     try:
         with contextlib.chdir(use.place):
             made = identity.identify(scenes.look(use.words, environ, use.beside))
+    except identity.Installed as refusal:
+        raise Unneeded(refusal.reason) from refusal
     except (request.Handover, LastgoodError) as refusal:
         raise Useless(request.without_credentials(str(refusal))) from refusal
     except OSError as error:
         raise Useless(f"the directory that it was used in cannot be entered ({(error.strerror or str(error)).lower()})") from error
     if made.id != record.id:
         differs = "; ".join(differences.between(made.fields, record.request)) or "uv's configuration"
-        raise Useless(f"other settings hold now ({differs})")
+        raise Elsewhere(f"other settings hold now ({differs})")
     return made

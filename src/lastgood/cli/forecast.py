@@ -6,9 +6,10 @@ of a few of them, several at once; of the rest that is not known.
 
 import contextlib
 import functools
+import os
 
 from lastgood import card as cards
-from lastgood import identity, outage, policy, rehearsal, request, settings, together
+from lastgood import identity, outage, policy, project, rehearsal, request, settings, surroundings, together
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -29,14 +30,25 @@ Forecast = tuple[str, str]
 """The rung, one of rehearsal's names or UNKNOWN, and the version that would run from it ("" for none, or where nobody knows)."""
 
 
+def configuration(environ: "dict[str, str]") -> "Configuration | LastgoodError | None":
+    """The settings of this directory, for the modes; the error where one cannot be used, None where there is no directory."""
+    try:
+        cwd = os.getcwd()
+        return project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
+    except LastgoodError as error:
+        return error
+    except OSError:
+        return None
+
+
 class Wanted:
     """The settings that a run of a record would have, as a configuration says them."""
 
     __slots__ = ("falls_back", "max_age", "mode", "stale_max")
 
-    def __init__(self, configuration: "Configuration | None", record: "Record") -> None:
+    def __init__(self, found: "Configuration | LastgoodError | None", record: "Record") -> None:
         def text(name: str) -> str:
-            return _text(configuration, record, name)
+            return _text(None if isinstance(found, LastgoodError) else found, record, name)
 
         self.mode = text("mode")
         self.max_age = settings.duration(text("max-age"), "max-age")
@@ -61,6 +73,24 @@ def _text(configuration: "Configuration | None", record: "Record", name: str) ->
     if wanted.exact and where == "default":
         return {"mode": "prefer-cache", "max-age": identity.PINNED}.get(name, text)
     return text
+
+
+def of_installed(record: "Record", environ: "dict[str, str]") -> "Forecast | None":
+    """The forecast where `uv tool install` has the tool: uvx prefers that, whatever is kept; None where it has not."""
+    options = [(name, value) for name, value in record.request.get("options", ())]
+    package, specifier = record.request.get("package", ""), record.request.get("specifier", "")
+    if any(name == "--isolated" for name, _ in options) or environ.get("UV_ISOLATED"):
+        return None
+    if not package or not os.path.exists(surroundings.receipt(environ, package)):
+        return None
+    try:
+        wanted = request.target(f"{package}{specifier}")
+    except request.Handover:
+        return None  # an address, and no package of that name
+    if wanted.latest:
+        return None
+    version = rehearsal.installed(environ, wanted, [value for name, value in options if name == "--with"])
+    return (rehearsal.INSTALLED, version) if version is not None else (rehearsal.NOTHING, "")
 
 
 def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "Forecast | None":

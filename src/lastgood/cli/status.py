@@ -1,7 +1,6 @@
 """`lastgood status`: what is kept, how old it is, what an outage would run, which hosts are down."""
 
 import math
-import os
 import shlex
 import sys
 import time
@@ -14,10 +13,8 @@ from lastgood import (
     messages,
     paths,
     policy,
-    project,
     rehearsal,
     request,
-    surroundings,
 )
 from lastgood import record as records
 from lastgood.cli import forecast, lines
@@ -44,8 +41,9 @@ ABOUT = """\
           missing  what was kept cannot run; the next run builds it again
 
   OUTAGE RUNS  the version, and in brackets from where, unless it is kept:
-               `near` another request, `uv's cache`, or `own`, lastgood's own
-               environment; `unknown` where nobody was asked"""
+               `near` another request, `uv's cache`, `own`, lastgood's own
+               environment, or `installed` with `uv tool install`, which uvx
+               prefers; `unknown` where nobody was asked"""
 _BAR = 5
 _COLUMNS = ("TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS")
 
@@ -62,10 +60,10 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     if given.tool is not None:
         manage.check_name(given.tool)
     home = paths.home(environ)
-    configuration = _configuration(environ)
+    configuration = forecast.configuration(environ)
     wrong = configuration if isinstance(configuration, LastgoodError) else None
     wanted, nothing = _wanted(home, given.tool, environ)
-    found = collect(home, wanted, environ, None if isinstance(configuration, LastgoodError) else configuration)
+    found = collect(home, wanted, environ, configuration)
     if given.json:
         lines.data(found, indent=2, sort_keys=True)
     else:
@@ -143,24 +141,13 @@ def _say(line: str) -> None:
     render.row((line,), ())
 
 
-def _configuration(environ: "dict[str, str]") -> "Configuration | LastgoodError | None":
-    """The settings of this directory, for the modes; the error where one cannot be used, None where there is no directory."""
-    try:
-        cwd = os.getcwd()
-        return project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
-    except LastgoodError as error:
-        return error
-    except OSError:
-        return None
-
-
 def collect(
-    home: str, wanted: "list[Record]", environ: "dict[str, str]", configuration: "Configuration | None"
+    home: str, wanted: "list[Record]", environ: "dict[str, str]", configuration: "Configuration | LastgoodError | None"
 ) -> "dict[str, Any]":
     """What `--json` prints; documented in docs/json.md."""
     now = time.time()
     labels = [differences.label(one.tool, one.request) for one in wanted]
-    rows = [_row(home, record, now, configuration) for record in wanted]
+    rows = [_row(home, record, now, configuration, environ) for record in wanted]
     for row, label in zip(rows, differences.told_apart(labels, [one.request for one in wanted]), strict=True):
         row["label"] = label
     _look_lower(rows, wanted, environ)
@@ -168,11 +155,17 @@ def collect(
     return {"schema": SCHEMA, "home": home, "tools": rows, "hosts": _hosts(home, now), "bytes": sum(row["bytes"] for row in rows)}
 
 
-def _row(home: str, record: "Record", now: float, configuration: "Configuration | None") -> "dict[str, Any]":
+def _row(
+    home: str,
+    record: "Record",
+    now: float,
+    configuration: "Configuration | LastgoodError | None",
+    environ: "dict[str, str]",
+) -> "dict[str, Any]":
     current = record.generation()
     age = now - record.asked if record.asked else None
     wanted = forecast.Wanted(configuration, record)
-    rung, runs = forecast.of_kept(home, record, now, wanted) or ("", "")
+    rung, runs = forecast.of_installed(record, environ) or forecast.of_kept(home, record, now, wanted) or ("", "")
     return {
         "tool": record.tool,
         "package": record.request.get("package", ""),

@@ -6,6 +6,7 @@ import functools
 import os
 import shlex
 import sys
+import time
 
 from lastgood import (
     behind,
@@ -26,7 +27,7 @@ from lastgood import (
     uv,
 )
 from lastgood import record as records
-from lastgood.cli import lines
+from lastgood.cli import forecast, lines
 from lastgood.errors import Damage, LastgoodError, UsageError
 
 TYPE_CHECKING = False
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lastgood.cli.render import Bars
+    from lastgood.record import Record
     from lastgood.rehearsal import Rung
     from lastgood.uses import Use
 
@@ -48,6 +50,7 @@ _OPTIONS = (
 )
 _AT_ONCE = 4
 _GOOD = ("new", "unchanged")
+_FAILING = (rehearsal.NOTHING, forecast.UNKNOWN)
 
 
 def arguments(parser: "argparse.ArgumentParser") -> None:
@@ -383,12 +386,17 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
     for name, (_, rung) in zip(names, found, strict=True):
         lines.say(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}")
     sys.stdout.flush()
-    failing = [(name, use) for name, (use, rung) in zip(names, found, strict=True) if rung.name == rehearsal.NOTHING]
-    plain = [use for _, use in failing if not _is_ours(use, environ)]
-    missing = [name for name, use in failing if use not in plain]
-    if missing:
-        named = ", ".join(f"`{tool}`" for tool in dict.fromkeys(missing))
-        messages.say("error", f"{named} would not run with no network; run `{_command(given)}` while the index is up", environ)
+    failing = [(name, use, rung) for name, (use, rung) in zip(names, found, strict=True) if rung.name in _FAILING]
+    plain = [use for _, use, _ in failing if not _is_ours(use, environ)]
+    ours = [(name, rung) for name, use, rung in failing if use not in plain]
+    for warmable, rungs, said in (
+        (True, _FAILING, f"would not run with no network; run `{_command(given)}` while the index is up"),
+        (False, (rehearsal.NOTHING,), "would not run with no network"),
+        (False, (forecast.UNKNOWN,), "may not run with no network, which nobody can say from here"),
+    ):
+        named = ", ".join(dict.fromkeys(f"`{name}`" for name, rung in ours if rung.warmable == warmable and rung.name in rungs))
+        if named:
+            messages.say("error", f"{named} {said}", environ)
     for program, own_uvx in dict.fromkeys((use.program, use.own_uvx) for use in plain):
         named = ", ".join(dict.fromkeys(use.where for use in plain if (use.program, use.own_uvx) == (program, own_uvx)))
         shims = program == shim.NAME and not own_uvx
@@ -433,10 +441,26 @@ def _rung(use: "Use", environ: "dict[str, str]") -> "Rung":
         try:
             uses.identify(use, environ)
         except uses.Useless as refusal:
-            return rehearsal.Rung(use.kept.tool, rehearsal.NOTHING, f"it is kept, but {refusal}")
+            return _rung_of_kept(use.kept, refusal, environ)
     with contextlib.chdir(use.place):
         found = rehearsal.rung(use.words, use.environment(environ), use.beside, own=not use.hook)
     if not found.record or _is_ours(use, environ):  # nothing is ever kept of it: plain uvx runs, whoever is asked
         return found
     link = "and" if found.name == rehearsal.NOTHING else "though"
     return rehearsal.Rung(found.tool, rehearsal.NOTHING, f"`{use.program}` is not lastgood here, {link} {found.said}")
+
+
+def _rung_of_kept(record: "Record", refusal: uses.Useless, environ: "dict[str, str]") -> "Rung":
+    """The rung of a record that its words do not lead to from here. It may be used where they do: then it decides by itself."""
+    installed = forecast.of_installed(record, environ) if isinstance(refusal, uses.Unneeded) else None
+    if installed is not None and installed[0] == rehearsal.INSTALLED:
+        return rehearsal.Rung(record.tool, rehearsal.INSTALLED, rehearsal.INSTALLED_SAID, version=installed[1])
+    name, said = rehearsal.NOTHING, f"it is kept, but {refusal}"
+    if isinstance(refusal, uses.Elsewhere):
+        now, wanted = time.time(), forecast.Wanted(forecast.configuration(environ), record)
+        name, version = forecast.of_kept(paths.home(environ), record, now, wanted) or (forecast.UNKNOWN, "")
+        if name == rehearsal.KEPT:
+            said = f"{version} is kept, last checked {messages.when(now - record.asked)}, though {refusal}"
+    found = rehearsal.Rung(record.tool, name, said)
+    found.warmable = False
+    return found
