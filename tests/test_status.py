@@ -283,6 +283,19 @@ def test_an_outage_runs_what_uvs_cache_still_has(demo: Index, sandbox: Sandbox) 
     assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
 
 
+def test_an_outage_does_not_run_a_broken_release_of_uvs_cache(demo: Index, sandbox: Sandbox) -> None:
+    """What uv's cache resolves to is checked as a refresh would: what does not start is promised by nobody, and kept by nobody."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0", broken="import"))
+    assert sandbox.uvx("--refresh", "demo-tool").status != 0
+    shutil.rmtree(sandbox.home / "generations" / only_record(sandbox).current)
+    demo.stop()
+    assert forecast(sandbox) == ("missing", "nothing", "nothing")
+    assert sandbox.lastgood("warm", "--all", "--check").status == 1
+    assert (only_record(sandbox).refused, list((sandbox.home / "generations").iterdir())) == ([], [])
+    assert sandbox.lastgood("run", "demo-tool", "--version").status == 2
+
+
 def test_an_outage_runs_the_generation_before_where_that_one_can(demo: Index, sandbox: Sandbox) -> None:
     """The newest has lost its interpreter, the one before has not: status, `warm --check`, `why` and the run mean that one."""
     keep(sandbox)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lastgood.refresh import Job
     from lastgood.request import Target
     from lastgood.scene import Scene
+    from lastgood.uv import Result
 
 KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own", "installed", "nothing"
 NO_FALLBACK = "`fallback-on` does not name `unreachable`"
@@ -121,19 +122,30 @@ def _lower(job: "Job", beside: "Sequence[str]", *, own: bool, prefer: bool) -> "
 
 
 def _cached(job: "Job") -> "str | None":
-    """The version that `uvx --offline` would find; None for nothing, or what was refused. It is not kept by asking."""
+    """The version that `uvx --offline` would find; None for nothing, or what was refused or would be. It is not kept by asking."""
     job.offline = True
-    found: list[generations.Environment] = []
+    found: list[str] = []
     try:
-        finding = refresh.materialise(job, lambda result: found.append(generations.Environment(result.prefix)))[1]
+        finding = refresh.materialise(job, lambda result: found.extend(_good(job, result)))[1]
     except (OSError, LastgoodError):
         return None  # there is no uv to ask
-    if finding is not None or not found:
-        return None
-    environment = found[0]
-    version = environment.dists.get(job.request.target.name or generations.direct_name(environment), "")
-    refused = job.record is not None and job.record.refuses(environment.digest, version, "\t".join(job.request.check)) is not None
-    return None if refused else version
+    return found[0] if finding is None and found else None
+
+
+def _good(job: "Job", result: "Result") -> "list[str]":
+    """The version of what uv has built, where a refresh would take it; checked where it stands, while uv keeps it."""
+    environment = generations.Environment(result.prefix)
+    name = job.request.target.name or generations.direct_name(environment)
+    version = environment.dists.get(name, "")
+    if job.record is not None and job.record.refuses(environment.digest, version, "\t".join(job.request.check)) is not None:
+        return []
+    job.request.command = job.request.command or name
+    kept = refresh.describe(result, environment, environment.root, version)
+    try:
+        refresh.check(job, environment.root, kept)
+    except generations.Refused:
+        return []
+    return [version] if job.request.command in kept.commands else []
 
 
 def _is_beside(made: "Request", beside: "Sequence[str]") -> bool:
