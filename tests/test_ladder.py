@@ -7,6 +7,7 @@ environment that lastgood itself runs in, and at last uvx's own error with what 
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,26 @@ def test_the_one_that_was_asked_for_last_is_the_best(demo: Index, sandbox: Sandb
     lose_the_index_and_the_cache(sandbox, demo)
     result = demo_run(sandbox)
     assert (result.status, result.out, "it was kept for `==1.0`" in result.err) == (0, "demo-tool 1.0\n", True), result
+
+
+def test_what_is_too_old_stands_in_for_no_other_request(demo: Index, sandbox: Sandbox) -> None:
+    """`stale-max` bounds what another request kept as it bounds one's own: the run, `status`, `warm --check` and `why` agree."""
+    keep(sandbox)
+    for path in (sandbox.home / "generations").iterdir():
+        shutil.rmtree(path)
+    keep(sandbox, "demo-tool>=1")
+    grow_old(sandbox, HOUR)
+    lose_the_index_and_the_cache(sandbox, demo)
+    sandbox.clear_starts()
+    for stale_max, status in (("30m", 1), ("2h", 0)):
+        sandbox.env["LASTGOOD_STALE_MAX"] = stale_max
+        checked = sandbox.lastgood("warm", "--check", "demo-tool")
+        why = sandbox.lastgood("why", "demo-tool").out
+        shown = {row["label"]: row["outage_rung"] for row in sandbox.lastgood("status", "--json").json()["tools"]}
+        said = (checked.status, checked.out.split()[1], shown["demo-tool"], ", kept for another request (" in why)
+        assert said == (status, *["nothing" if status else "near"] * 2, not status), stale_max
+    assert (demo_run(sandbox, LASTGOOD_STALE_MAX="30m").status, sandbox.starts()) == (2, 0)
+    assert (demo_run(sandbox, LASTGOOD_STALE_MAX="2h").status, sandbox.starts()) == (0, 1)
 
 
 def test_the_strict_modes_do_not_climb(demo: Index, sandbox: Sandbox) -> None:

@@ -6,8 +6,9 @@ this one · what uv's own cache still resolves to · the tool in the environment
 
 import os
 import sys
+import time
 
-from lastgood import launch, refresh
+from lastgood import launch, policy, refresh
 from lastgood import record as records
 from lastgood.errors import Damage, LaunchFailed
 
@@ -28,7 +29,8 @@ _SAME = ("package", "extras", "options", "variables", "files", "platform")
 def near(home: str, request: "Request", *, whatever_configured: bool = False) -> "list[tuple[Record, Generation]]":
     """Kept generations of other requests that satisfy this one, best first.
 
-    Same package, extras, options, variables and files; the version satisfies the specifier; the interpreter may differ.
+    Same package, extras, options, variables and files; the version satisfies the specifier; the interpreter may differ. Nothing
+    that is older than `stale-max` of this one.
     Never across indexes: they are among options, variables and files. With `whatever_configured` uv's own configuration file
     does not count: it is broken, and uv takes no index from it either.
     """
@@ -43,7 +45,11 @@ def near(home: str, request: "Request", *, whatever_configured: bool = False) ->
         if record is None or _asked(record.request, whatever_configured) != _asked(request.fields, whatever_configured):
             continue
         generation = record.runs(home)
-        if generation is not None and satisfies(generation.version, request):
+        if generation is None or not satisfies(generation.version, request):
+            continue
+        # of what is gone back to nobody knows when the index answered for it
+        asked = record.asked if generation.id == record.current else 0.0
+        if policy.may_stand_in(time.time() - asked, request.stale_max):
             found.append((record, generation))
     same = request.fields["interpreter"]
     found.sort(key=lambda pair: (pair[0].request.get("interpreter") == same, pair[0].asked), reverse=True)
