@@ -494,6 +494,63 @@ def test_a_bar_of_this_minute_can_be_seen(alone: Sandbox) -> None:
     assert [rect.x + rect.width <= 1000 for rect in written(alone).rects] == [True, True]
 
 
+def test_an_outage_of_this_minute_can_be_seen(alone: Sandbox) -> None:
+    """What has just begun is drawn at the end of the axis, not behind it."""
+    record = enter(alone, ago=99 * HOUR)
+    happen(
+        alone, record, (99 * HOUR, "new", {"version": "1.0"}), (0, "outage", {"host": "index.example:443", "reason": "timed out"})
+    )
+    (down,) = [rect for rect in written(alone).rects if rect.fill == "down"]
+    assert (down.x >= 990, down.width > 0, down.x + down.width <= 1000) == (True, True, True)
+
+
+def test_a_tool_has_no_history_from_before_it_was_there(alone: Sandbox) -> None:
+    """What its host did before that is another tool's: the list and the axis begin with the tool itself."""
+    earlier, later = enter(alone, "demo-tool", ago=99 * HOUR), enter(alone, "other-tool", ago=HOUR)
+    down = {"host": "index.example:443", "reason": "timed out"}
+    happen(alone, earlier, (72 * HOUR, "outage", down), (71 * HOUR, "recovered", down), (60, "outage", down))
+    assert told(alone, "other-tool") == ["1.0 is good", "index.example did not answer: timed out"]
+    assert len(told(alone)) == 4
+    bars = [rect for rect in written(alone).rects if rect.title]
+    assert [(rect.x, rect.width) for rect in bars] == [(0, 1000), (0, 1000)], later.id
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_only_an_outage_is_something_to_be_saved_from(demo: Index, sandbox: Sandbox, *, gone: bool) -> None:
+    """While a release is still being checked the kept one stands in, too, and the index is up: that is told, and not counted."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    gate = sandbox.root / "gate"
+    wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+    demo.publish(demo_tool("2.0", prelude=wait))
+    if gone:
+        demo.stop()
+    assert sandbox.lastgood("run", "--patience", "1.5", "demo-tool", "--version").out == "demo-tool 1.0\n"
+    gate.touch()
+    sandbox.wait_quiet()
+    (fallback,) = [event for event in events_of(sandbox) if event["event"] == "fallback"]
+    assert fallback.get("down", True) == gone
+    assert f"{'1 run' if gone else '0 runs'} saved from an outage" in " ".join(written(sandbox).texts["p"])
+
+
+def test_an_outage_is_told_before_what_stood_in_for_it(demo: Index, sandbox: Sandbox) -> None:
+    """Of one run first the failure, then what ran instead, whichever of the two processes wrote it down first."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    demo.stop()
+    for _ in range(2):
+        assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
+        sandbox.wait_quiet()
+    assert told(sandbox) == ["1.0 is good", f"{demo.host} did not answer: connection refused", "1.0 stood in (2 times)"]
+    now = time.time()
+    path = sandbox.home / "events.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    rank = {"new": 0, "fallback": 1, "outage": 2}
+    events.sort(key=lambda event: rank[event["event"]])
+    path.write_text("".join(json.dumps(event | {"at": now + at / 10}) + "\n" for at, event in enumerate(events)))
+    assert told(sandbox)[-2:] == [f"{demo.host} did not answer: connection refused", "1.0 stood in (2 times)"]
+
+
 def test_a_page_on_standard_output(alone: Sandbox) -> None:
     """`-` is standard output, and no file: the page as it would be in one, whatever the terminal's encoding is."""
     record = enter(alone, specifier=">=1, \u2192")

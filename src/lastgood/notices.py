@@ -148,10 +148,11 @@ def _forget_old_marks(place: str) -> None:
             continue  # another process forgot it
 
 
-def note_fallback(home: str, record: str, version: str, now: float) -> None:
+def note_fallback(home: str, record: str, version: str, now: float, *, down: bool = True) -> None:
     """Enter into the history that something stood in. One short line, made by hand: the hot path has no json."""
     version = version.replace("\\", "").replace('"', "")
-    line = f'{{"at": {now:.3f}, "event": "fallback", "record": "{record}", "version": "{version}"}}\n'
+    more = "" if down else ', "down": false'
+    line = f'{{"at": {now:.3f}, "event": "fallback", "record": "{record}", "version": "{version}"{more}}}\n'
     try:
         descriptor = os.open(home + "/events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
@@ -173,7 +174,9 @@ def say_stands_in(scene: "Scene", card: "Card", reason: str) -> None:
     """The notice of a run in which something stands in: `reason` is a whole clause."""
     now = time.time()
     warn(scene, messages.fallback(card.tool, card.version, now - card.asked, reason))
-    note_fallback(scene.home, card.record, card.version, now)
+    # a release that is still being checked, or a full disk, is no outage
+    down = breaker.first_known(scene.home, card.hosts.split(), card.fallback_on.split()) is not None
+    note_fallback(scene.home, card.record, card.version, now, down=down)
 
 
 def say_waiting(scene: "Scene", card: "Card") -> None:

@@ -91,7 +91,7 @@ def _umask() -> int:
 
 def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) -> str:
     """The whole page."""
-    saved = sum(event["event"] == "fallback" for event in events)
+    saved = timeline.saved(events)
     pairs = sorted(zip(records, timeline.asked_for(records), strict=True), key=lambda pair: pair[0].tool)
     sections = "".join(_section(one, wanted, timeline.of(one, events), now) for one, wanted in pairs)
     nothing = "" if records else "<p>Nothing is kept yet: run a tool with <code>lastgood run</code>.</p>"
@@ -111,7 +111,7 @@ def page(records: "list[Record]", events: "list[dict[str, Any]]", now: float) ->
 
 def _section(one: "Record", wanted: str, events: "list[dict[str, Any]]", now: float) -> str:
     current = one.generation()
-    saved = sum(event["event"] == "fallback" for event in events)
+    saved = timeline.saved(events)
     kept = messages.count(len(one.generations), "generation")
     items = "".join(_item(event) for event in reversed(timeline.grouped(events)))
     return (
@@ -145,7 +145,7 @@ def _axis(tool: str, events: "list[dict[str, Any]]", now: float) -> str:
         bar = f'<rect x="{x}" y="12" width="{width}" height="16" rx="3" fill="var(--{colour})">'
         marks.append(f"{bar}<title>{names[index]}</title></rect>")
     for since, until in outages(events, now):
-        left, width = at(since), max(at(until) - at(since), 2.0)
+        left, width = min(at(since), _WIDTH - 2.0), max(round(at(until) - at(since), 1), 2.0)
         marks.append(f'<rect x="{left}" y="4" width="{width}" height="32" fill="var(--down)" fill-opacity=".35"></rect>')
     above, below = _names(names, starts)
     return (

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
     from lastgood.record import Record
 
+_MOMENT = 2.0  # seconds
+
 
 def of(record: "Record", events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
-    """The events of a record and of its hosts, oldest first; what the bounded history forgot of them is put back."""
+    """The events of a record, and of its hosts since it is there, oldest first; what the bounded history forgot is put back."""
     mine = [event for event in events if event.get("record") == record.id]
-    others = [event for event in events if event.get("record") != record.id and event.get("host") in record.hosts]
-    mine += [event for event in others if event["event"] in ("outage", "recovered")]
     known = {event.get("version") for event in mine if event["event"] == "new"}
     mine += [
         {"at": one.kept, "event": "new", "version": one.version, "record": record.id, "before": ""}
@@ -28,6 +28,9 @@ def of(record: "Record", events: "list[dict[str, Any]]") -> "list[dict[str, Any]
         for one in record.refused
         if one["by"] == "check" and one["version"] not in told
     ]
+    first = min((float(event["at"]) for event in mine), default=0.0)
+    others = [event for event in events if event.get("record") != record.id and event.get("host") in record.hosts]
+    mine += [event for event in others if event["event"] in ("outage", "recovered") and float(event["at"]) >= first]
     return _after_rollbacks(sorted(mine, key=lambda event: float(event["at"])))
 
 
@@ -52,7 +55,7 @@ def asked_for(records: "Sequence[Record]") -> "list[str]":
 def grouped(events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
     """Runs of the same event become one with a `times`: an outage day is one line, not a thousand."""
     out: list[dict[str, Any]] = []
-    for event in events:
+    for event in _causes_first(events):
         last = out[-1] if out else None
         same = last is not None and all(last.get(name) == event.get(name) for name in ("event", "version", "reason", "host"))
         if last is not None and same and event["event"] in ("fallback", "outage", "answer", "local"):
@@ -60,6 +63,23 @@ def grouped(events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
         else:
             out.append(dict(event))
     return out
+
+
+def _causes_first(events: "Sequence[dict[str, Any]]") -> "list[dict[str, Any]]":
+    """The same; a failure before what stood in for it: a run does not wait until its refresh has written down the failure."""
+    out: list[dict[str, Any]] = []
+    for event in events:
+        place = len(out)
+        if event["event"] == "outage":
+            while place and out[place - 1]["event"] == "fallback" and event["at"] - out[place - 1]["at"] < _MOMENT:
+                place -= 1
+        out.insert(place, event)
+    return out
+
+
+def saved(events: "Sequence[dict[str, Any]]") -> int:
+    """How many runs something stood in for while the index was down."""
+    return sum(event["event"] == "fallback" and event.get("down", True) for event in events)
 
 
 def _after(version: str, before: "str | None") -> str:
