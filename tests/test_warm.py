@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lastgood import locks
+from lastgood import record as records
 from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines, trip
 from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
 from tests.support.sandbox import Result, lastgood_script
@@ -282,6 +284,21 @@ def test_the_summary_and_the_status(two: Index, sandbox: Sandbox) -> None:
     words, warning, rest = rest.partition("lastgood: warning: `failing-tool` was not refreshed (HTTP 503")
     assert ("503 Service Unavailable" in words, warning != "") == (True, True), result
     assert rest.endswith("); `failing-tool` 1.0 stays\n")
+
+
+def test_waiting_for_another_refresh_is_told(demo: Index, sandbox: Sandbox) -> None:
+    """Whoever warms what another process refreshes, as behind a run of a moment ago, waits: a terminal is told, a log is not."""
+    del demo
+    keep(sandbox)
+    other = locks.claim(records.lock_of(str(sandbox.home), only_record(sandbox).id))
+    words = [lastgood_script(), "warm", "demo-tool"]
+    with sandbox.popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as log, sandbox.terminal(words) as terminal:
+        terminal.read_until(b"lastgood: another process is refreshing `demo-tool`; waiting for it\r\n")
+        other.release()
+        assert terminal.wait() == 0
+        assert terminal.seen.endswith(b"lastgood: unchanged: `demo-tool` 1.0\r\n")
+        out, err = log.communicate()
+    assert (log.returncode, out, err) == (0, b"", b"lastgood: unchanged: `demo-tool` 1.0\n")
 
 
 def test_what_was_found_before_an_interrupt_is_told(two: Index, sandbox: Sandbox) -> None:

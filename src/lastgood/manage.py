@@ -5,14 +5,14 @@ import os
 import shlex
 import time
 
-from lastgood import breaker, differences, history, locks, paths, policy, refresh
+from lastgood import breaker, differences, history, locks, messages, paths, policy, refresh
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import Damage, LastgoodError, NotNow, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lastgood.identity import Request
     from lastgood.record import Generation, Record
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lastgood.scene import Scene
 
 _LEASE_SECONDS = 60.0  # a refresh behind a tool may be under way: whoever warms would rather wait for it than hear of it
+
+_SILENT = 1.0  # seconds of waiting that need no explanation
 
 
 class Nothing(LastgoodError):  # noqa: N818 (what was found)
@@ -260,15 +262,30 @@ def _earlier(home: str, record: "Record", before: "Generation", to: str, called:
 
 
 @contextlib.contextmanager
-def leased(home: str, identity: str) -> "Iterator[None]":
-    """Hold the lease of a record for a refresh. Raises LastgoodError where another refresh does not end within a minute."""
+def leased(home: str, identity: str, waiting: "Callable[[], None] | None" = None) -> "Iterator[None]":
+    """Hold the lease of a record for a refresh. Raises LastgoodError where another refresh does not end within a minute.
+
+    `waiting` is called where that takes longer than a moment.
+    """
     try:
-        with locks.hold(records.lock_of(home, identity), _LEASE_SECONDS):
+        with contextlib.ExitStack() as stack:
+            _take_lease(stack, records.lock_of(home, identity), waiting)
             yield
     except locks.Busy as error:
         raise NotNow(f"another refresh of `{records.slug_of(identity)}` is under way", "try again when it has ended") from error
     except locks.LockTrouble as error:
         raise LastgoodError(str(error)) from error
+
+
+def _take_lease(stack: contextlib.ExitStack, path: str, waiting: "Callable[[], None] | None") -> None:
+    if waiting is not None:
+        try:
+            stack.enter_context(locks.hold(path, _SILENT))
+        except locks.Busy:
+            waiting()
+        else:
+            return
+    stack.enter_context(locks.hold(path, _LEASE_SECONDS))
 
 
 def warm(
@@ -284,7 +301,11 @@ def warm(
     scene = scenes.look(words, environ, beside)
     made = identity.identify(scene)
     open_home(scene.home)
-    with leased(scene.home, made.id):
+
+    def waiting() -> None:
+        messages.say("", f"another process is refreshing `{made.tool}`; waiting for it", environ)
+
+    with leased(scene.home, made.id, waiting if shown else None):
         job = refresh.Job(scene, made)
         job.shown, job.heard, job.offline = shown, True, scenes.is_offline(scene)
         job.look_up()
