@@ -314,6 +314,39 @@ def test_what_was_found_before_an_interrupt_is_told(two: Index, sandbox: Sandbox
     two.heal()
 
 
+def unmeasured(sandbox: Sandbox) -> list[str]:
+    """Return the names of generations whose size nobody has left beside them."""
+    return [path.name for path in (sandbox.home / "generations").iterdir() if not (path / "lastgood.size").exists()]
+
+
+def test_what_was_kept_before_an_interrupt_is_tidied(two: Index, sandbox: Sandbox) -> None:
+    """Ctrl-C while one tool hangs: what was kept by then is byte-compiled and measured all the same."""
+    two.fault("hang-before-headers", project="other-tool")
+    with sandbox.terminal([lastgood_script(), "warm", *TWO]) as terminal:
+        terminal.read_until(b"1 of 2")
+        terminal.type(b"\x03")
+        terminal.wait()
+    two.heal()
+    sandbox.wait_quiet()
+    assert versions(sandbox) == {"demo-tool": "1.0"}
+    assert unmeasured(sandbox) == []
+
+
+@pytest.mark.parametrize("words", [("warm", "demo-tool"), ("warm", *TWO), ("gc",)], ids=" ".join)
+def test_what_was_left_untidy_is_tidied(two: Index, sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    """Whoever kept it was killed before that: a `warm` that finds it unchanged byte-compiles and measures it, and so does `gc`."""
+    del two
+    keep(sandbox)
+    (place,) = (sandbox.home / "generations").iterdir()
+    (place / "lastgood.size").unlink()
+    for compiled in list(place.rglob("*.pyc")):
+        compiled.unlink()
+    assert sandbox.lastgood(*words).status == 0
+    sandbox.wait_quiet()
+    assert unmeasured(sandbox) == []
+    assert list(place.rglob("*.pyc"))
+
+
 def test_a_tool_that_uv_has_installed_need_not_be_kept(two: Index, sandbox: Sandbox) -> None:
     """uvx runs that one, with no network: a line says so, and nothing has failed."""
     del two

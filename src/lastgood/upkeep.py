@@ -26,11 +26,15 @@ _ABANDONED = 3600.0
 def after_refresh(home: str, identity: str, seconds: float = 5.0) -> None:
     """Byte-compile the generation called `identity`, then clean up for at most `seconds`."""
     if identity:
-        place = f"{home}/generations/{identity}"
-        generations.compile_all(place)
-        with contextlib.suppress(OSError):  # gone already: there is nothing to measure
-            generations.measure(place)
+        _tidy(home, identity)
     collect(home, seconds=seconds)
+
+
+def _tidy(home: str, identity: str) -> None:
+    place = f"{home}/generations/{identity}"
+    generations.compile_all(place)
+    with contextlib.suppress(OSError):  # gone already: there is nothing to measure
+        generations.measure(place)
 
 
 def tidy_behind(home: str, identities: "Iterable[str]") -> None:
@@ -43,6 +47,17 @@ def tidy_behind(home: str, identities: "Iterable[str]") -> None:
 
     if new:
         behind.start(work)
+
+
+def make_up(home: str) -> None:
+    """Byte-compile and measure what was kept by somebody who was ended before that could be done. Raises nothing for its files."""
+    try:
+        names = sorted(os.listdir(home + "/generations"))
+    except OSError:
+        return
+    for name in names:
+        if not name.startswith(".") and generations.exists(home, name) and not generations.size(home, name):
+            _tidy(home, name)
 
 
 class Collected:

@@ -35,6 +35,8 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
         messages.say("", f"nothing is kept yet in `{home}`", environ)
         return 0
     done = upkeep.collect(home, dry_run=given.dry_run, keep=keep, older_than=age)
+    if not given.dry_run:
+        upkeep.make_up(home)
     for name in done.names if given.dry_run else []:
         lines.say(name)
     messages.say("", _summary(done, "would remove" if given.dry_run else "removed"), environ)

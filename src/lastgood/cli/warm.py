@@ -11,6 +11,7 @@ import time
 from lastgood import (
     behind,
     differences,
+    generations,
     manage,
     messages,
     mistakes,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lastgood.cli.render import Bars
-    from lastgood.record import Record
+    from lastgood.record import Generation, Record
+    from lastgood.refresh import Outcome
     from lastgood.rehearsal import Rung
     from lastgood.uses import Use
 
@@ -141,8 +143,8 @@ class _Work:
     entry    the entry of the tools table that counts, for people; "" where there is none
     result   {kind, reason, version, words, new, waiting} once it has ended; kind "useless" where nothing can be kept of it
 
-    In `result`, `version` is what is good now ("" for nothing), `words` are uv's own, `new` is the id of a new generation, and
-    `waiting` the version that a hold keeps away.
+    In `result`, `version` is what is good now ("" for nothing), `words` are uv's own, `new` is the id of a generation that is new,
+    or was left untidy when it was, and `waiting` the version that a hold keeps away.
     """
 
     __slots__ = ("entry", "fields", "home", "id", "result", "tool", "uses")
@@ -174,9 +176,14 @@ def _warm(wanted: "list[Use]", at_once: int, environ: "dict[str, str]") -> int:
         due[0].result = _refresh(due[0], environ, shown=os.isatty(2) and not settings.quiet(environ))
     elif due:
         _refresh_all(due, at_once, environ)
-    for home in dict.fromkeys(work.home for work in due):
-        upkeep.tidy_behind(home, [work.result["new"] for work in due if work.result["new"] and work.home == home])
+    _tidy(due)
     return _tell(works, environ)
+
+
+def _tidy(works: "list[_Work]") -> None:
+    """Have what is kept byte-compiled and measured in the background."""
+    for home in dict.fromkeys(work.home for work in works):
+        upkeep.tidy_behind(home, [work.result["new"] for work in works if work.result["new"] and work.home == home])
 
 
 def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
@@ -236,10 +243,15 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
         "kind": "refused" if refused else outcome.kind,
         "reason": reason,
         "version": current.version if current is not None else "",
-        "new": current.id if current is not None and outcome.kind == "new" else "",
+        "new": current.id if current is not None and _is_untidy(work.home, current, outcome) else "",
         "waiting": outcome.version if record is not None and record.held and current is not None else "",
         "words": outcome.words.decode("utf-8", "replace"),
     }
+
+
+def _is_untidy(home: str, current: "Generation", outcome: "Outcome") -> bool:
+    """Whether what runs is new, or whoever kept it was ended before it was measured."""
+    return outcome.kind == "new" or (outcome.good and not generations.size(home, current.id))
 
 
 def _refresh_all(works: "list[_Work]", at_once: int, environ: "dict[str, str]") -> None:
@@ -257,11 +269,13 @@ def _refresh_all(works: "list[_Work]", at_once: int, environ: "dict[str, str]") 
 
 @contextlib.contextmanager
 def _telling(works: "list[_Work]", environ: "dict[str, str]") -> "Iterator[None]":
-    """Say what has come of it so far where it is interrupted: a refusal is said once, and nobody else would say it."""
+    """Say what has come of it so far where it is interrupted, and tidy it up: a refusal is said once, nobody else would say it."""
     try:
         yield
     except BaseException:
-        _tell([work for work in works if work.result], environ)
+        ended = [work for work in works if work.result]
+        _tell(ended, environ)
+        _tidy(ended)
         raise
 
 
