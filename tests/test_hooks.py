@@ -606,6 +606,15 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path, name: str, text: st
     assert "\n" not in caught.value.message
 
 
+def test_a_configuration_that_is_no_text(tmp_path: Path) -> None:
+    """What is not UTF-8 is told as that, with the place, as in the other files that are read."""
+    path = tmp_path / ".pre-commit-config.yaml"
+    path.write_bytes(b"repos: []\n# caf\xe9\n")
+    with pytest.raises(SettingError) as caught:
+        hookfile.calls(str(path))
+    assert caught.value.message == ".pre-commit-config.yaml:2:6: invalid YAML: it is not UTF-8"
+
+
 # --- warm -----------------------------------------------------------------------------------------------------------
 
 

@@ -639,6 +639,21 @@ def checked(sandbox: Sandbox) -> tuple[int, list[str], list[str]]:
     )
 
 
+def test_requests_are_called_alike_by_warm_and_its_check(two: Index, sandbox: Sandbox) -> None:
+    """What tells two requests of one tool apart stands in both, extras as people write them."""
+    two.publish(demo_dep("1.0"))
+    table = '[tools]\nother-tool = { extras = ["x"] }\n'
+    (sandbox.work / "lastgood.toml").write_text(table, "utf-8")
+    words = ("--words=lastgood run demo-tool", "--words=lastgood run --with=demo-dep demo-tool", "other-tool")
+    assert sandbox.lastgood("warm", *words).status == 0
+    for asked in (words, ("--all",)):
+        said = own_lines(sandbox.lastgood("warm", *asked))[-1]
+        names = re.findall("`(.+?)` 1.0", said)
+        assert sorted(names) == ["demo-tool", "demo-tool --with=demo-dep", "other-tool[x]"]
+        shown = sandbox.lastgood("warm", "--check", *asked).out.splitlines()
+        assert sorted(line.partition("  ")[0] for line in shown) == sorted(names)
+
+
 def test_all_checked_knows_what_uv_has_installed(two: Index, sandbox: Sandbox) -> None:
     """uvx prefers an installed tool, whatever is kept: that is what would run; what it does not satisfy is uvx's to find."""
     publish(two, "2.0")

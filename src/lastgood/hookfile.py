@@ -162,10 +162,14 @@ def _yaml(path: str) -> "Any":
 
     name = os.path.basename(path)
     try:
-        with open(path, encoding="utf-8") as file:
-            data = yaml.safe_load(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"`{name}` cannot be read: {(getattr(error, 'strerror', '') or str(error)).lower()}") from error
+        with open(path, "rb") as file:
+            text = file.read()
+        data = yaml.safe_load(text.decode())
+    except OSError as error:
+        raise SettingError(f"`{name}` cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        line, column = text.count(b"\n", 0, error.start) + 1, error.start - text.rfind(b"\n", 0, error.start)
+        raise SettingError(f"{name}:{line}:{column}: invalid YAML: it is not UTF-8") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""

@@ -12,6 +12,7 @@ from lastgood.errors import LastgoodError, LaunchFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from lastgood.card import Card
     from lastgood.identity import Request
@@ -30,15 +31,16 @@ class Rung:
     """From where a tool would run: `name` is KEPT, NEAR, CACHE, OWN, INSTALLED or NOTHING, `said` what people are told.
 
     `version` is what would run, "" where that is not known. `record` names the request and `package` the tool's; "" where nothing
-    is ever kept of it. `warmable` says whether a refresh from here could change it.
+    is ever kept of it, as for `fields`, what is asked for. `warmable` says whether a refresh from here could change it.
     """
 
-    __slots__ = ("name", "package", "record", "said", "tool", "version", "warmable")
+    __slots__ = ("fields", "name", "package", "record", "said", "tool", "version", "warmable")
 
     def __init__(self, tool: str, name: str, said: str, made: "Request | None" = None, *, version: str = "") -> None:
         self.tool = tool
         self.record = made.id if made is not None else ""
         self.package = made.target.name if made is not None else ""
+        self.fields: dict[str, Any] = made.fields if made is not None else {}
         self.name = name
         self.said = said
         self.version = version

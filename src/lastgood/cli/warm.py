@@ -198,7 +198,7 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
             if use.runs or isinstance(refusal, uses.Unneeded):
                 messages.say("", f"{use.where} is left to plain `uvx`: {refusal}", environ)
                 continue
-            work = _Work(use, use.kept.tool if use.kept is not None else use.where.strip("`"), home, "")
+            work = _Work(use, _label_of(use), home, "")
             work.fields = use.kept.request if use.kept is not None else {}
             work.result = _useless(use, str(refusal))
             works.append(work)
@@ -206,7 +206,7 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
         if (home, made.id) in of:
             of[home, made.id].uses.append(use)
         else:
-            work = _Work(use, differences.label(made.tool, {**made.fields, "specifier": ""}), home, made.id)
+            work = _Work(use, _label(made.tool, made.fields), home, made.id)
             work.fields = made.fields
             work.entry = made.configuration.entry.where if made.configuration.entry is not None else ""
             of[home, made.id] = work
@@ -214,6 +214,18 @@ def _works(wanted: "list[Use]", environ: "dict[str, str]") -> "list[_Work]":
     for work, told in zip(works, differences.told_apart([one.tool for one in works], [one.fields for one in works]), strict=True):
         work.tool = told
     return works
+
+
+def _label(tool: str, fields: "dict[str, Any]") -> str:
+    """What a request is called: its tool with extras and options; a version is added where nothing else tells it apart."""
+    return differences.label(tool, {**fields, "specifier": ""})
+
+
+def _label_of(use: "Use", tool: str = "") -> str:
+    """What a use is called whose request is not known here."""
+    if use.kept is None:
+        return tool or use.where.replace("`", "")
+    return differences.label(use.kept.tool, {"extras": use.kept.request.get("extras", ())})
 
 
 def _useless(use: "Use", why: str) -> "dict[str, Any]":
@@ -393,9 +405,9 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
     if not found:
         here = "nothing is used here: neither [tool.lastgood.tools] nor a hook names a tool"
         messages.say("", "nothing is kept yet" if given.all else here, environ)
-    names = [rung.tool or use.where.replace("`", "") for use, rung in found]
-    kept = [use.kept.request for use, _ in found if use.kept is not None]
-    names = differences.told_apart(names, kept) if given.all else names
+    labels = [_label(rung.tool, rung.fields) if rung.fields else _label_of(use, rung.tool) for use, rung in found]
+    asked = [use.kept.request if use.kept is not None else rung.fields for use, rung in found]
+    names = differences.told_apart(labels, asked)
     width = max(map(len, names), default=0)
     for name, (_, rung) in zip(names, found, strict=True):
         lines.say(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}")
