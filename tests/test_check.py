@@ -315,3 +315,34 @@ def expect_version_only(sandbox: Sandbox, version: str) -> None:
     """Expect the tool in that version, whatever is said beside it."""
     assert sandbox.lastgood("run", "demo-tool", "--version").out == f"demo-tool {version}\n"
     sandbox.wait_quiet()
+
+
+def test_a_command_that_is_not_there_is_promised_by_nobody(demo: Index, sandbox: Sandbox) -> None:
+    """`warm` fails and says what is missing; `warm --check`, `status` and `why` know that it would not run, as `run` does."""
+    del demo
+    (sandbox.work / "lastgood.toml").write_text('[tools]\nno-such-command = { from = "demo-tool" }\n')
+    warmed = sandbox.lastgood("warm")
+    reason = "demo-tool 1.0 provides no `no-such-command`"
+    said = f"error: `no-such-command` was not refreshed ({reason}); no good `no-such-command` is kept"
+    assert (warmed.status, own_lines(warmed)) == (1, [said]), warmed
+    checked = sandbox.lastgood("warm", "--check")
+    assert (checked.status, "1.0 is kept, but does not provide `no-such-command`" in checked.out) == (1, True), checked
+    assert "provides no `no-such-command`" in sandbox.lastgood("why", "no-such-command").out
+    (row,) = sandbox.lastgood("status", "--json").json()["tools"]
+    assert row["outage_rung"] == "nothing", row
+    result = sandbox.lastgood("run", "no-such-command")
+    assert (result.status, result.out, sandbox.starts()) == (1, "", 0), result
+
+
+def test_a_command_on_path_is_one(demo: Index, sandbox: Sandbox) -> None:
+    """uvx looks for the command of a `--from` on PATH as well, beside the environment's."""
+    del demo
+    words = ("--from", "demo-tool", "sh", "-c", "command -v demo-tool")
+    plain = sandbox.uvx(*words)
+    assert plain.status == 0
+    for _ in range(2):
+        result = sandbox.lastgood("run", *words)
+        assert (result.status, own_lines(result)) == (0, []), result
+        assert result.out.endswith("/bin/demo-tool\n"), result
+        sandbox.wait_quiet()
+    assert "start what is kept" in sandbox.lastgood("why", *words).out

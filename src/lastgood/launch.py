@@ -103,13 +103,15 @@ def intact(home: str, card: "Card") -> None:
 
 def provides(card: "Card", environ: "dict[str, str]", home: str) -> bool:
     """Whether there is a program to start: uvx looks for a `--from` tool's command on PATH as well."""
-    if card.launch != "search":
-        return True
+    return card.launch != "search" or finds(card.command, f"{root_of(home, card)}/bin:{environ.get('PATH', '')}")
+
+
+def finds(command: str, path: str) -> bool:
+    """Whether execvp would find a program called `command`."""
     try:
-        found = _search(card.command, f"{root_of(home, card)}/bin:{environ.get('PATH', '')}")
+        return os.access(_search(command, path), os.X_OK)
     except LaunchFailed:
         return False
-    return os.access(found, os.X_OK)
 
 
 def _stands(place: str, card: "Card") -> None:

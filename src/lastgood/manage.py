@@ -290,8 +290,8 @@ def _take_lease(stack: contextlib.ExitStack, path: str, waiting: "Callable[[], N
 
 def warm(
     words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]", *, shown: bool
-) -> "tuple[str, Outcome, Record | None]":
-    """Refresh what `lastgood run WORDS` would use, without running it: (tool, outcome, record).
+) -> "tuple[Request, Outcome, Record | None]":
+    """Refresh what `lastgood run WORDS` would use, without running it: (request, outcome, record).
 
     `beside` is what a hook lists beside the tool, here and below.
     Raises Handover for what nothing is kept of, LastgoodError where the record is locked.
@@ -311,7 +311,7 @@ def warm(
         job.look_up()
         job.patience = _patience_of_warm(job, made)
         outcome = refresh.refresh(job)
-        return made.tool, outcome, job.record
+        return made, outcome, job.record
 
 
 def _patience_of_warm(job: "refresh.Job", made: "Request") -> "float | None":

@@ -480,7 +480,7 @@ def check(job: Job, place: str, kept: "Generation") -> None:
     A command that the environment does not provide is not a broken release, uvx says so better; unless what runs has it.
     """
     request = job.request
-    found = generations.command(place, request.command, searched=request.searched)
+    found = provided(place, request, job.environ)
     if (found is None or found.launch == "search") and _is_provided(job, request.command):
         raise generations.Refused(f"it does not provide `{request.command}` any more")
     if found is None:
@@ -488,6 +488,14 @@ def check(job: Job, place: str, kept: "Generation") -> None:
     generations.check(place, found, request.check, job.environ, lambda: beat(job))
     size = os.stat(f"{place}/{found.file}").st_size if found.file else 0
     kept.commands[request.command] = (found.launch, found.file, size)
+
+
+def provided(place: str, made: "Request", environ: "dict[str, str]") -> "generations.Command | None":
+    """How an environment starts what is asked for; None where neither it nor, with `--from`, PATH has a program of that name."""
+    found = generations.command(place, made.command, searched=made.searched)
+    if found is not None and found.launch == "search" and not launch.finds(made.command, environ.get("PATH", "")):
+        return None
+    return found
 
 
 def _is_provided(job: Job, command: str) -> bool:

@@ -100,6 +100,8 @@ def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "Forecas
     best = record.runs(home)
     if best is None:
         return None
+    if not best.commands:
+        return rehearsal.NOTHING, ""  # it provides none that was asked for: plain uvx says so
     card = cards.Card()
     # of what is gone back to nobody knows when the index answered for it
     card.asked = record.asked if best.id == record.current else 0.0

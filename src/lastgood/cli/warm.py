@@ -17,6 +17,7 @@ from lastgood import (
     mistakes,
     outage,
     paths,
+    refresh,
     rehearsal,
     request,
     settings,
@@ -239,7 +240,7 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
     first, *others = work.uses
     try:
         with contextlib.chdir(first.place):
-            _, outcome, record = manage.warm(first.words, first.environment(environ), first.beside, shown=shown)
+            made, outcome, record = manage.warm(first.words, first.environment(environ), first.beside, shown=shown)
     except records.NewerFormat as newer:
         return _trouble(f"its record was written by a newer lastgood: format {newer.args[0]}, this one reads {records.FORMAT}")
     current = record.runs(work.home) if record is not None else None
@@ -251,6 +252,9 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
     reason = f"{outcome.version} does not start: {outcome.reason}" if refused else outcome.reason
     if outcome.good and not refused and current is None:  # the index has nothing else, and nobody wants to go back to it
         refused, reason = True, f"{outcome.version} was sent back"
+    place = f"{work.home}/generations/{current.id}" if current is not None else ""
+    if outcome.good and place and made.command and refresh.provided(place, made, environ) is None:
+        return _trouble(f"{made.target.name or 'what was built'} {outcome.version} provides no `{made.command}`")
     return {
         "kind": "refused" if refused else outcome.kind,
         "reason": reason,

@@ -15,6 +15,7 @@ from lastgood import (
     paths,
     policy,
     project,
+    refresh,
     rehearsal,
     request,
     uv,
@@ -190,6 +191,9 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
             f"breaker    {breaker.shown(down.host) or 'the index'} is down since {messages.clock(down.since)} ({down.reason})"
         )
     scene.card = scenes.find_card(scene)
+    if kept is not None and not _provides(scene, made, kept):
+        lines.say(f"decision   plain uvx: what is kept, {kept.version}, provides no `{made.command}`")
+        return
     if kept is None:
         lines.say(f"decision   {_first(scene, made, step, mode, down=down is not None)}")
     else:
@@ -202,6 +206,11 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
         lines.say(f"  kept         {kept.version} on Python {kept.python}, generation {kept.id}")
         lines.say(f"  card         {'found, nothing it depends on has changed' if scene.card is not None else scene.reason}")
     lines.say(f"  in an outage {_rung(scene, made, card, kept, mode)}")
+
+
+def _provides(scene: "Scene", made: "Request", kept: "Generation") -> bool:
+    place = f"{scene.home}/generations/{kept.id}"
+    return not made.command or refresh.provided(place, made, scene.environ) is not None
 
 
 def _first(scene: "Scene", made: "Request", step: str, mode: str, *, down: bool) -> str:
