@@ -273,6 +273,8 @@ FAILING = {
     "a command that is no program": failing("--from demo-tool {work}/requirements.txt", status=2),
     "a command that is a directory": failing("--from demo-tool {work}", status=2),
     "offline and fresh": failing("--offline --refresh demo-tool", status=2),
+    "offline by a variable, and fresh": failing("--refresh demo-tool", status=2, UV_OFFLINE="1"),
+    "offline by a variable, and one package fresh": failing("--refresh-package demo-dep demo-tool", status=2, UV_OFFLINE="on"),
     # words that uv refuses
     "an unknown option": failing("--no-such-option demo-tool", status=2),
     "an unknown letter": failing("-Z demo-tool", status=2),
@@ -657,6 +659,41 @@ def test_a_value_that_uv_refuses_is_refused_although_the_tool_is_kept(world: Wor
     assert differences(found, expected, world) == {}
     assert complaint(found, world) == complaint(expected, world)
     assert world.sandbox.starts() == 0
+
+
+@pytest.mark.parametrize("option", ["--refresh", "--no-refresh --refresh", "--refresh-package demo-dep"])
+def test_news_without_a_network_are_refused_although_the_tool_is_kept(world: World, option: str) -> None:
+    """UV_OFFLINE and `--refresh` exclude each other to uv: its words, its status, and nothing starts."""
+    trial = Trial(world, line(f"{option} demo-tool", UV_OFFLINE="1"))
+    assert world.sandbox.lastgood("run", "demo-tool", "--version", env={"LASTGOOD_HOME": str(trial.home)}).status == 0
+    world.sandbox.clear_starts()
+    expected, found = trial.uvx(), trial.lastgood()
+    assert expected.status == 2
+    assert differences(found, expected, world) == {}
+    assert complaint(found, world) == complaint(expected, world)
+    assert world.sandbox.starts() == 0
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "-U",
+        "--reinstall",
+        "-P demo-dep",
+        "--upgrade-group dev",
+        "--reinstall-package demo-dep",
+        "--refresh --no-refresh",
+        "--refresh-package demo-dep --no-refresh",
+        "--refresh --no-offline",
+    ],
+)
+def test_what_uv_takes_without_a_network_runs(world: World, option: str) -> None:
+    """Of the words that ask for news uv refuses only the one that it would have to ask somebody for."""
+    trial = Trial(world, line(f"{option} demo-tool", UV_OFFLINE="1"))
+    assert world.sandbox.lastgood("run", "demo-tool", "--version", env={"LASTGOOD_HOME": str(trial.home)}).status == 0
+    expected, found = trial.uvx(), trial.lastgood()
+    assert expected.status == 0
+    assert differences(found, expected, world) == {}
 
 
 @pytest.mark.parametrize("line", OFFLINE.values(), ids=OFFLINE)

@@ -231,7 +231,7 @@ def test_where_each_setting_comes_from(alone: Sandbox) -> None:
         (("--upgrade", "--refresh", "--no-refresh"), {}, "strict-latest  (--upgrade)"),
         (("-Pother",), {}, "strict-latest  (--upgrade-package)"),
         ((), {"UV_OFFLINE": "1"}, "strict-cache  (UV_OFFLINE)"),
-        (("--refresh",), {"UV_OFFLINE": "1"}, "strict-cache  (UV_OFFLINE)"),
+        (("-U",), {"UV_OFFLINE": "1"}, "strict-cache  (UV_OFFLINE)"),
         (("--no-offline",), {"UV_OFFLINE": "1", "LASTGOOD_MODE": "prefer-cache"}, "prefer-cache  (LASTGOOD_MODE)"),
         (("--prefer-offline",), {"LASTGOOD_MODE": "strict-latest"}, "prefer-cache  (--prefer-offline)"),
         (("--mode=strict-latest",), {}, "strict-latest  (--mode)"),

@@ -311,6 +311,14 @@ class Words:
         return False
 
     @property
+    def refreshes(self) -> bool:
+        """Whether uv is told to read its cache anew, which it refuses to do with no network; `-U` does not count."""
+        for name, _, _ in reversed(self.options):
+            if name in ("--refresh", "--no-refresh"):
+                return name == "--refresh"
+        return any(name == "--refresh-package" for name, _, _ in self.options)
+
+    @property
     def quiet(self) -> bool:
         """Whether `-q` was given."""
         return any(name == "--quiet" for name, _, _ in self.options)
@@ -649,6 +657,8 @@ def refuse_environment(words: Words, environ: "Mapping[str, str]") -> None:
     for name in ("UV_OFFLINE", "UV_NO_CONFIG", "UV_ISOLATED"):
         if not settings.is_boolean(environ.get(name, "")):
             raise Handover(f"`{name}` is no switch that uv would take", words)
+    if settings.is_on(environ.get("UV_OFFLINE")) and words.offline is None and words.refreshes:
+        raise Handover("`UV_OFFLINE` cannot be used with `--refresh`", words)
 
 
 def directory(words: Words, environ: "Mapping[str, str]") -> "str | None":
