@@ -86,7 +86,9 @@ SECTIONS = {
     "a malformed duration": ('max-age = "ten"', f"invalid `max-age` in [tool.lastgood] of pyproject.toml `ten`: {DURATION}"),
     "a duration below zero": ("patience = -1", f"invalid `patience` in [tool.lastgood] of pyproject.toml `-1`: {DURATION}"),
     "a mode that is no text": ("mode = 3", "pyproject.toml: invalid `mode` `3`: expected text"),
-    "a switch for a duration": ("max-age = true", "pyproject.toml: invalid `max-age` `True`: expected text"),
+    "a switch for a duration": ("max-age = true", f"pyproject.toml: invalid `max-age` `true`: {DURATION}"),
+    "a list for a duration": ("patience = [1]", f"pyproject.toml: invalid `patience` `[1]`: {DURATION}"),
+    "a switch for a mode": ("mode = false", "pyproject.toml: invalid `mode` `false`: expected text"),
     "classes that are no list": ("fallback-on = 3", "pyproject.toml: invalid `fallback-on` `3`: expected a list of words"),
     "an unknown class": (
         'fallback-on = ["timeout"]',

@@ -291,11 +291,18 @@ def _keys(shown: str) -> "tuple[str, ...]":
 def _setting_text(key: str, value: object, shown: str) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and key in ("max-age", "patience", "stale-max"):
+    is_duration = settings.BY_NAME[key].kind == "duration"
+    if is_duration and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, list) and key == "fallback-on" and all(isinstance(word, str) for word in value):
         return ",".join(value)
-    raise SettingError(f"{shown}: invalid `{key}` `{value}`: expected {'a list of words' if key == 'fallback-on' else 'text'}")
+    expected = "a list of words" if key == "fallback-on" else "seconds or a duration like `10m`" if is_duration else "text"
+    raise SettingError(f"{shown}: invalid `{key}` `{_as_written(value)}`: expected {expected}")
+
+
+def _as_written(value: object) -> object:
+    """A value of a file as its writer knows it: a switch is in lower case there."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _take_tools(found: Configuration, table: object, shown: str) -> None:
