@@ -662,6 +662,20 @@ def test_what_is_made_of_an_answer(demo: Index, sandbox: Sandbox) -> None:
         assert found.only("index")["words"].startswith(f"`{demo.url}` (`UV_DEFAULT_INDEX`): HTTP {fault}, HTTP/1.1 in ")
 
 
+def test_an_address_that_is_no_index(demo: Index, sandbox: Sandbox) -> None:
+    """With nothing kept there is no page to ask for but the index itself: one that is not there is a warning, and no failure.
+
+    Some indexes have no list of projects, as this one: then the page of what is kept is what counts.
+    """
+    found = examine(sandbox)
+    finding = found.only("index")
+    assert (finding["verdict"], finding["step"], found.left()) == ("warning", "is the address right?", [])
+    assert finding["words"].startswith(f"`{demo.url}` (`UV_DEFAULT_INDEX`): HTTP 404, HTTP/1.1 in ")
+    assert finding["words"].endswith(" ms: it has no list of projects")
+    keep(sandbox)
+    assert examine(sandbox).only("index")["verdict"] == "ok"
+
+
 def test_an_index_beside_the_default_one_need_not_have_what_is_kept(
     index_factory: IndexFactory, demo: Index, sandbox: Sandbox
 ) -> None:

@@ -64,7 +64,8 @@ def look_at_indexes(patient: Patient) -> "Iterator[Finding]":
     with ThreadPoolExecutor(len(found)) as pool:
         answers = pool.map(lambda one: _visit(one, package, patient.environ), found)
         for one, answer in zip(found, answers, strict=True):
-            yield _about_index(one, answer, package if len(found) == 1 and one.default else "", runs=bool(patient.records))
+            alone = package if len(found) == 1 and one.default else ""
+            yield _about_index(one, answer, alone, listed=not package, runs=bool(patient.records))
 
 
 class Index:
@@ -125,16 +126,18 @@ def _visit(one: Index, package: str, environ: "dict[str, str]") -> probe.Visit:
     return probe.visit(one.url.rstrip("/") + "/" + (f"{package}/" if package else ""), environ, one.credentials)
 
 
-def _about_index(one: Index, answer: probe.Visit, package: str, *, runs: bool) -> Finding:
+def _about_index(one: Index, answer: probe.Visit, package: str, *, listed: bool, runs: bool) -> Finding:
     """What to say of an answer; `package` is what was asked for where no other index could have it, else "": a 404 is an answer.
 
-    `runs` is whether anything is kept.
+    `listed` is whether the list of all projects was asked for, `runs` whether anything is kept.
     """
     shown = request.without_credentials(one.url.partition("?")[0])
     taken = f", {answer.protocol} in {answer.seconds * 1000:.0f} ms" if answer.protocol else ""
     words = f"`{shown}` ({one.where}): {_said(answer)}{taken}"
     if answer.good and answer.said == "HTTP 404" and package:
         return Finding("index", WARNING, f"{words}: it has no `{package}`, which is kept", "is the address right?")
+    if answer.good and answer.said == "HTTP 404" and listed:
+        return Finding("index", WARNING, f"{words}: it has no list of projects", "is the address right?")
     if answer.good:
         return Finding("index", OK, words)
     if answer.refused:
