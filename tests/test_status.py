@@ -215,7 +215,9 @@ def test_nothing_stands_in_where_no_fallback_on_names_an_unreachable_index(demo:
     demo.stop()
     no_fallback = "`fallback-on` does not name `unreachable`"
     assert said_of_an_outage(sandbox) == (*lost, f"uvx's own error: {no_fallback}")
-    assert f"1.0 is kept, but {no_fallback}" in sandbox.lastgood("warm", "--check", "demo-tool").out
+    checked = sandbox.lastgood("warm", "--check", "demo-tool")
+    assert f"1.0 is kept, but {no_fallback}" in checked.out
+    assert own_lines(checked) == ["error: `demo-tool` would not run with no network"]
     assert sandbox.lastgood("run", "demo-tool", "--version").status != 0
     for mode in ("prefer-cache", "strict-cache"):
         sandbox.env["LASTGOOD_MODE"] = mode

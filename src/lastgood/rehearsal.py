@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own", "installed", "nothing"
 NO_FALLBACK = "`fallback-on` does not name `unreachable`"
 """Why nothing stands in for an index that does not answer."""
-INSTALLED_SAID = "it is installed with `uv tool install`, which uvx prefers"
+INSTALLED_SAID = "is installed with `uv tool install`, which uvx prefers"
 
 
 class Rung:
@@ -60,7 +60,10 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
             name, said, version = _find(scene, made, beside, own=own)
     except request.Handover as refusal:
         return _plain(refusal, environ)
-    return Rung(made.tool, name, said, made, version=version)
+    found = Rung(made.tool, name, said, made, version=version)
+    mode = scenes.mode_of(scene, made.mode)
+    found.warmable = mode != "strict-latest" and (made.falls_back or mode != "prefer-latest")
+    return found
 
 
 def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool) -> "tuple[str, str, str]":
@@ -175,7 +178,7 @@ def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
         beside = words.values("--with") if words is not None else []
         version = installed(environ, found, beside)
         if version is not None:
-            return Rung(found.name, INSTALLED, INSTALLED_SAID, version=version)
+            return Rung(found.name, INSTALLED, f"{version} {INSTALLED_SAID}", version=version)
     plain = Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
     plain.warmable = False
     return plain

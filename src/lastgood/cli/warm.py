@@ -484,7 +484,7 @@ def _rung_of_kept(record: "Record", refusal: uses.Useless, environ: "dict[str, s
     """The rung of a record that its words do not lead to from here. It may be used where they do: then it decides by itself."""
     installed = forecast.of_installed(record, environ) if isinstance(refusal, uses.Unneeded) else None
     if installed is not None and installed[0] == rehearsal.INSTALLED:
-        return rehearsal.Rung(record.tool, rehearsal.INSTALLED, rehearsal.INSTALLED_SAID, version=installed[1])
+        return rehearsal.Rung(record.tool, rehearsal.INSTALLED, f"{installed[1]} {rehearsal.INSTALLED_SAID}", version=installed[1])
     name, said = rehearsal.NOTHING, f"it is kept, but {refusal}"
     if isinstance(refusal, uses.Elsewhere):
         now, wanted = time.time(), forecast.Wanted(forecast.configuration(environ), record)
