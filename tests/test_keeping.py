@@ -305,6 +305,17 @@ def test_what_was_gone_back_to_stays_beside_the_next_release(index: Index, sandb
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
 
 
+def test_a_release_that_was_withdrawn_can_be_gone_back_to(index: Index, sandbox: Sandbox) -> None:
+    """The index goes back to 1.0, which is built anew; what ran before it is 2.0, whatever the numbers say."""
+    release(index, sandbox, "1.0", "2.0")
+    index.unpublish("demo-tool", "2.0")
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+    result = sandbox.lastgood("rollback", "demo-tool")
+    assert (result.status, "is now 2.0 (was 1.0)" in result.err) == (0, True), result
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
 def test_many_refusals_do_not_push_out_what_was_sent_back(index: Index, sandbox: Sandbox) -> None:
     """Ten releases that do not start, each refused and then yanked: what somebody went back from stays away."""
     release(index, sandbox, "1.0", "2.0")

@@ -166,10 +166,10 @@ class Record:
     def promote(self, home: str, kept: Generation) -> None:
         """Let a new generation run. With it stays what ran until now, which a rollback goes to, then the newest of the others.
 
-        What is the same as one that is named, built again, takes its place and its age.
+        What is the same as what ran, built again, takes its place and its age.
         """
         ran = self.current
-        same = [one for one in self.generations if one.digest == kept.digest]
+        same = [one for one in self.generations if one.id == ran and one.digest == kept.digest]
         kept.kept = min([kept.kept, *(one.kept for one in same)])
         # one without a digest is to be replaced (`doctor --fix`), and must not take the place of a good one among those kept
         standing = [one for one in self.generations if one.digest not in ("", kept.digest) and generations.exists(home, one.id)]
