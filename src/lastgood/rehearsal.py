@@ -179,9 +179,7 @@ def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
         version = installed(environ, found, beside)
         if version is not None:
             return Rung(found.name, INSTALLED, f"{version} {INSTALLED_SAID}", version=version)
-    plain = Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
-    plain.warmable = False
-    return plain
+    return Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
 
 
 def installed(environ: "dict[str, str]", wanted: "Target", beside: "Sequence[str]") -> "str | None":

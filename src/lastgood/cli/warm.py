@@ -409,9 +409,7 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
     if not found:
         here = "nothing is used here: neither [tool.lastgood.tools] nor a hook names a tool"
         messages.say("", "nothing is kept yet" if given.all else here, environ)
-    labels = [_label(rung.tool, rung.fields) if rung.fields else _label_of(use, rung.tool) for use, rung in found]
-    asked = [use.kept.request if use.kept is not None else rung.fields for use, rung in found]
-    names = differences.told_apart(labels, asked)
+    names = _names(found)
     width = max(map(len, names), default=0)
     for name, (_, rung) in zip(names, found, strict=True):
         lines.say(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}")
@@ -434,6 +432,15 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
         why = f"would start `{program}` itself, which needs the network"
         messages.say("error", f"{named} {why}; {step} with `lastgood run`", environ)
     return 1 if failing else 0
+
+
+def _names(found: "list[tuple[Use, Rung]]") -> "list[str]":
+    """What each use is called: a hook's by its tool alone, the others as `warm` calls them."""
+    others = [(use, rung) for use, rung in found if not use.hook]
+    labels = [_label(rung.tool, rung.fields) if rung.fields else _label_of(use, rung.tool) for use, rung in others]
+    asked = [use.kept.request if use.kept is not None else rung.fields for use, rung in others]
+    told = iter(differences.told_apart(labels, asked))
+    return [_label_of(use, rung.tool) if use.hook else next(told) for use, rung in found]
 
 
 def _command(given: "argparse.Namespace") -> str:
