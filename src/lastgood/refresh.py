@@ -168,17 +168,11 @@ def replay(last: "dict[str, Any]", fallback_on: "Sequence[str]") -> Outcome:
     return outcome
 
 
-def take_lock(home: str, identity: str, timeout: float) -> "locks.Claim | locks.hold":
-    """The first step: the request's lock, at once or after waiting. Raises locks.Busy, locks.LockTrouble."""
+def take_lock(home: str, identity: str) -> "locks.Claim":
+    """The first step: the request's lock, at once. Raises locks.Busy where another process has it, and locks.LockTrouble."""
     from lastgood import record as records
 
-    path = records.lock_of(home, identity)
-    try:
-        return locks.claim(path)
-    except locks.Busy:
-        if timeout == 0:
-            raise
-        return locks.hold(path, timeout).__enter__()
+    return locks.claim(records.lock_of(home, identity))
 
 
 def refresh(job: Job) -> Outcome:

@@ -352,7 +352,7 @@ class _Run:
         if self.card is None and self.scene.environ.get("LASTGOOD_UV") and not self._has_spare():
             self._find_uv()  # a mistake leaves no lock file
         try:
-            with refresh.take_lock(self.scene.home, self.request.id, 0):
+            with refresh.take_lock(self.scene.home, self.request.id):
                 return self._refresh_here(mode, offline=offline)
         except locks.Busy:
             return self._after_another(started, mode, offline=offline)
