@@ -50,7 +50,8 @@ def enter(sandbox: Sandbox, tool: str = "demo-tool", *, ago: float = 0.0, specif
     record.hosts = ["index.example:443"]
     record.current = f"{tool}-1.0-00000000"
     fields = {"version": "1.0", "dists": {}, "digest": "", "python": "3.13.1", "base": (0, 0), "uv": "", "open_files": False}
-    record.generations = [Generation(id=record.current, source="", kept=record.asked, commands={}, **fields)]
+    commands = {record.tool: ("search", "", 0)}  # found on PATH: there is no program in the store
+    record.generations = [Generation(id=record.current, source="", kept=record.asked, commands=commands, **fields)]
     (sandbox.home / "generations" / record.current / "bin").mkdir(parents=True)
     (sandbox.home / "records").mkdir(exist_ok=True)
     records.save(str(sandbox.home), record)

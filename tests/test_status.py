@@ -54,7 +54,8 @@ def enter(
     record.hosts = [host]
     record.current = f"{tool}-{version.replace('+', '-')}-{number:08x}"
     fields = {"version": version, "dists": {}, "digest": version, "python": "3.13.1", "base": (0, 0), "uv": "", "open_files": False}
-    record.generations = [Generation(id=record.current, source="", kept=record.asked, commands={}, **fields)]
+    commands = {record.tool: ("search", "", 0)}  # found on PATH: there is no program in the store
+    record.generations = [Generation(id=record.current, source="", kept=record.asked, commands=commands, **fields)]
     (sandbox.home / "generations" / record.current / "bin").mkdir(parents=True)
     (sandbox.home / "records").mkdir(exist_ok=True)
     records.save(str(sandbox.home), record)
@@ -349,7 +350,7 @@ def test_uv_is_asked_of_a_few_only(alone: Sandbox) -> None:
     """Of what can run uv is not asked, of the rest about a few; what was not looked for is unknown, not nothing."""
     asked = alone.root / "asked"
     uv = alone.root / "uv"
-    uv.write_text(f"#!/bin/sh\necho asked >> {asked}\nexit 1\n")
+    uv.write_text(f"#!/bin/sh\necho asked >> {asked}\necho error: not in the cache >&2\nexit 1\n")
     uv.chmod(0o755)
     alone.env["LASTGOOD_UV"] = str(uv)
     for number in range(MOST + 2):
