@@ -25,14 +25,14 @@ $(DEV): $(STAMP)
 	touch $@
 
 try: $(STAMP)
-	$(BIN)/lastgood run ruff check src
-	$(BIN)/lastgood status
+	$(BIN)/python -m lastgood run ruff check src
+	$(BIN)/python -m lastgood status
 
 check: lint types
 
 lint: $(DEV)
-	$(BIN)/lastgood run ruff check .
-	$(BIN)/lastgood run ruff format --check .
+	$(BIN)/python -m lastgood run ruff check .
+	$(BIN)/python -m lastgood run ruff format --check .
 	$(BIN)/lint-imports
 
 types: $(DEV)

@@ -37,6 +37,23 @@ VOID = ("meta",)
 needs_permissions = pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
 
 
+def test_an_outage_is_told_as_one_whoever_may_fall_back(demo: Index, sandbox: Sandbox) -> None:
+    """Where `fallback-on` leaves its class out the run fails as uvx does; the history has the host, and when it answers again."""
+    keep(sandbox)
+    grow_old(sandbox, 3600)
+    env = {"LASTGOOD_FALLBACK_ON": "server-error"}
+    port = demo.host
+    demo.stop()
+    assert sandbox.lastgood("run", "demo-tool", "--version", env=env).status != 0
+    told = sandbox.lastgood("history", "demo-tool").out
+    assert f"{port} did not answer: connection refused" in told
+    assert "answered without a release" not in told
+    demo.start_again()
+    retry_now(sandbox)
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    assert f"{port} answers again" in sandbox.lastgood("history", "demo-tool").out
+
+
 @pytest.fixture
 def alone(sandbox_factory: SandboxFactory) -> Sandbox:
     """Make a user whom no index is named to."""
@@ -141,7 +158,7 @@ def test_an_outage_and_its_end(index_factory: IndexFactory, sandbox_factory: San
     sandbox.wait_quiet()
     first, *lines, last = told(sandbox)
     assert (first, last) == ("1.0 is good", f"{index.host} answers again (down: HTTP 503)")
-    assert f"{index.host} did not answer: HTTP 503" in lines
+    assert f"{index.host} answered with an error: HTTP 503" in lines
     events = events_of(sandbox)
     assert Counter(event["event"] for event in events) == {"new": 1, "outage": 1, "fallback": 3, "recovered": 1}
     assert "hunter2" not in json.dumps(events)
@@ -179,7 +196,7 @@ def test_many_of_a_kind_are_one_line(alone: Sandbox) -> None:
         "1.0 is good",
         "1.0 stood in (12 times)",
         "index.example:8443 did not answer: timed out (2 times)",
-        "index.example:8443 did not answer: HTTP 503",
+        "index.example:8443 answered with an error: HTTP 503",
         "1.0 stood in",
         "2.0 stood in",
         "3.0 refused: no",

@@ -232,6 +232,18 @@ def test_a_hook_of_this_suite_runs_beside_a_file_of_its_tools_name(demo: Index, 
         assert (result.status, own_lines(result)) == (0, []), result
 
 
+def test_a_hook_that_is_configured_names_its_tool(demo: Index, sandbox: Sandbox) -> None:
+    """The generic hook with the tool in its `args`, and a local one, run beside a file of that name; so does the shim."""
+    del demo
+    configure(sandbox, "- {id: lastgood, args: [demo-tool, --version], pass_filenames: false}\n")
+    (sandbox.work / "demo-tool").touch()
+    result = sandbox.lastgood("run", "demo-tool", "--version", env={"PRE_COMMIT": "1"})
+    assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+    configure(sandbox, "- {id: lastgood}\n")
+    result = sandbox.lastgood("run", "demo-tool", "demo-tool", env={"PRE_COMMIT": "1", "LASTGOOD_HOME": str(sandbox.root / "new")})
+    assert (result.status, "the hook names no tool" in result.err) == (2, True), result
+
+
 def test_a_tool_that_is_called_like_a_file(demo: Index, sandbox: Sandbox) -> None:
     """It runs in a hook that says `--from`, as the error advises, and everywhere else."""
     del demo
@@ -471,6 +483,9 @@ ENTRIES: dict[str, tuple[list[str] | None, str]] = {
     "sh -c 'env A=1 uvx ruff check'": (["ruff", "check"], "uvx"),
     "sh -c 'A=1 uvx ruff check'": (["ruff", "check"], "uvx"),
     "sh -c 'exec uvx ruff \"$@\"' --": (["ruff"], "uvx"),
+    'sh -c \'exec uvx "ruff>=0.1" "$@"\' --': (["ruff>=0.1"], "uvx"),
+    "sh -c \"uvx 'ruff==1.*' check\"": (["ruff==1.*", "check"], "uvx"),
+    "sh -c 'uvx \"$TOOL\" check'": (None, "uvx"),
     "sh -c 'uvx ruff check; true'": (None, "uvx"),
     "env -i uvx ruff": (None, "uvx"),
     "env -i npx a": (None, "npx"),

@@ -316,6 +316,18 @@ def test_a_release_that_was_withdrawn_can_be_gone_back_to(index: Index, sandbox:
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
 
 
+def test_a_version_that_was_sent_back_is_named_as_that(index: Index, sandbox: Sandbox) -> None:
+    """`rollback TOOL@VERSION` does not go forward to it, and says what does; an empty `--to` is no version."""
+    release(index, sandbox, "1.0", "2.0")
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    result = sandbox.lastgood("rollback", "demo-tool@2.0")
+    assert (result.status, own_lines(result)) == (1, ["error: `demo-tool` 2.0 was sent back; `--to 2.0` goes to it all the same"])
+    result = sandbox.lastgood("rollback", "demo-tool", "--to", "")
+    said = "error: `--to` names no version; name one that is kept, or leave it out"
+    assert (result.status, own_lines(result)) == (2, [said]), result
+    assert sandbox.lastgood("rollback", "demo-tool", "--to", "2.0").status == 0
+
+
 def test_many_refusals_do_not_push_out_what_was_sent_back(index: Index, sandbox: Sandbox) -> None:
     """Ten releases that do not start, each refused and then yanked: what somebody went back from stays away."""
     release(index, sandbox, "1.0", "2.0")
@@ -395,6 +407,15 @@ def test_a_rebuilt_record_knows_how_it_was_asked_for(demo: Index, sandbox: Sandb
 @pytest.mark.parametrize(
     "words", [("warm", "--check", "demo-tool"), ("warm", "--all", "--check"), ("why", "demo-tool"), ("status",)]
 )
+def test_a_rollback_that_is_refused_leaves_a_record_behind(index: Index, sandbox: Sandbox) -> None:
+    """A damaged record is mended first, also where there is nothing to go back to: the tool is known as before."""
+    release(index, sandbox, "1.0")
+    for words in (["rollback", "demo-tool", "--to", "9"], ["rollback", "demo-tool"], ["unhold", "demo-tool"]):
+        spoil(sandbox)
+        sandbox.lastgood(*words)
+        assert (only_record(sandbox).tool, list(kept(sandbox))) == ("demo-tool", ["1.0"])
+
+
 def test_who_only_looks_leaves_a_damaged_record_where_it_is(demo: Index, sandbox: Sandbox, words: tuple[str, ...]) -> None:
     """What would be made of it is told, and it stays until somebody runs, warms or mends."""
     del demo

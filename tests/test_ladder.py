@@ -339,7 +339,7 @@ def test_the_tool_beside_lastgood_where_nothing_can_be_kept(demo: Index, sandbox
 
 
 @pytest.mark.parametrize("mode", ["prefer-latest", "strict-cache", "--offline"])
-@pytest.mark.parametrize("unwritable", ["HOME", "UV_CACHE_DIR", "UV_TOOL_DIR", "LASTGOOD_HOME"])
+@pytest.mark.parametrize("unwritable", ["HOME", "HOME below a file", "UV_CACHE_DIR", "UV_TOOL_DIR", "LASTGOOD_HOME"])
 @pytest.mark.parametrize("network", [True, False])
 def test_the_tool_beside_lastgood_where_uv_cannot_work(
     demo: Index,
@@ -353,8 +353,9 @@ def test_the_tool_beside_lastgood_where_uv_cannot_work(
     if not network:
         demo.stop()
     demo.clear_requests()
-    env: dict[str, str | None] = {unwritable: "/proc/none", "LASTGOOD_PATIENCE": "1"}
-    if unwritable == "HOME":
+    name = unwritable.partition(" ")[0]
+    env: dict[str, str | None] = {name: "/dev/null" if "file" in unwritable else "/proc/none", "LASTGOOD_PATIENCE": "1"}
+    if name == "HOME":
         env |= dict.fromkeys(("LASTGOOD_HOME", "UV_CACHE_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"))
     words = ["--offline"] if mode == "--offline" else [f"--mode={mode}"]
     result = sandbox.run([program, "run", *words, "demo-tool", "--version", "--exit", "3"], env=env)
@@ -392,6 +393,22 @@ def test_a_command_beside_lastgood_of_another_package_is_not_the_tool(demo: Inde
     demo.stop()
     result = sandbox.run([program, "run", "demo-tool", "--version"])
     assert (result.status, result.out, sandbox.starts()) == (2, "", 0)
+
+
+def test_what_came_from_uvs_cache_runs_again_where_ages_are_bounded(demo: Index, sandbox: Sandbox) -> None:
+    """Its age is not known: uv's cache, which has nothing older, may serve as it did before; and `status` knows it."""
+    assert sandbox.uvx("demo-tool", "--version").status == 0
+    demo.stop()
+    for _ in range(3):
+        result = demo_run(sandbox, LASTGOOD_STALE_MAX="7d")
+        assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+        assert "running `demo-tool` 1.0 from uv's cache: " in result.err
+        sandbox.wait_quiet()
+    (row,) = sandbox.lastgood("status", "--json", env={"LASTGOOD_STALE_MAX": "7d"}).json()["tools"]
+    assert (row["outage_rung"], row["outage_runs"]) == ("uv's cache", "1.0"), row
+    assert row["bytes"] > 0
+    checked = sandbox.lastgood("warm", "--check", "demo-tool", env={"LASTGOOD_STALE_MAX": "7d"})
+    assert (checked.status, "uv's cache" in checked.out) == (0, True), checked
 
 
 # --- nothing at all -------------------------------------------------------------------------------------------------

@@ -655,7 +655,7 @@ def test_requests_are_called_alike_by_warm_and_its_check(two: Index, sandbox: Sa
 
 
 def test_all_checked_knows_what_uv_has_installed(two: Index, sandbox: Sandbox) -> None:
-    """uvx prefers an installed tool, whatever is kept: that is what would run; what it does not satisfy is uvx's to find."""
+    """uvx prefers an installed tool, whatever is kept: that would run; one of another version both pass by."""
     publish(two, "2.0")
     keep(sandbox, version="2.0")
     keep(sandbox, "demo-tool==2.0", version="2.0")
@@ -665,16 +665,49 @@ def test_all_checked_knows_what_uv_has_installed(two: Index, sandbox: Sandbox) -
     status, lines, said = checked(sandbox)
     assert sorted(lines) == [
         f"demo-tool        installed   {installed}",
-        "demo-tool ==2.0  nothing     it is kept, but `demo-tool` is installed with `uv tool install`, which uvx prefers",
+        "demo-tool ==2.0  kept        2.0 is kept, last checked …",
     ]
-    assert (status, said) == (1, ["error: `demo-tool ==2.0` would not run with no network"])
+    assert (status, said) == (0, [])
     rows = {row["label"]: (row["outage_rung"], row["outage_runs"]) for row in sandbox.lastgood("status", "--json").json()["tools"]}
-    assert rows == {"demo-tool": ("installed", "1.0"), "demo-tool ==2.0": ("nothing", "")}
+    assert rows == {"demo-tool": ("installed", "1.0"), "demo-tool ==2.0": ("kept", "2.0")}
     assert "  1.0 (installed)\n" in sandbox.lastgood("status").out
     assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
     shutil.rmtree(sandbox.uv_cache)
-    assert sandbox.lastgood("run", "demo-tool==2.0", "--version").status != 0
+    for words in (("demo-tool==2.0",), ("demo-tool>1",), ("--refresh", "demo-tool==1.0")):
+        result = sandbox.lastgood("run", *words, "--version")
+        assert (result.status, result.out) == (0, f"demo-tool {'1.0' if '--refresh' in words else '2.0'}\n"), result
     assert sandbox.lastgood("warm", "--check", "demo-tool").status == 0
+
+
+def test_the_network_is_forbidden_and_nobody_calls_that_unchanged(two: Index, sandbox: Sandbox) -> None:
+    """Whether there is news is not known where nobody may be asked: a warning, and an error where nothing is kept."""
+    keep(sandbox)
+    publish(two, "2.0")
+    offline = {"UV_OFFLINE": "1"}
+    two.clear_requests()
+    result = sandbox.lastgood("warm", "demo-tool", env=offline)
+    why = "was not refreshed (`UV_OFFLINE` or `--offline` forbids to ask)"
+    assert (result.status, own_lines(result)) == (0, [f"warning: `demo-tool` {why}; `demo-tool` 1.0 stays"]), result
+    assert sandbox.lastgood("warm", "other-tool", env=offline).status == 1
+    assert two.requests() == []
+
+
+def test_a_command_of_a_shared_record_that_is_not_there(demo: Index, sandbox: Sandbox) -> None:
+    """Each use of what is kept is looked at, whichever comes first; `--check` lists each command of a package."""
+    table = '[tools]\ndemo-tool = "*"\nother = { from = "demo-tool" }\n'
+    (sandbox.work / "lastgood.toml").write_text(table, "utf-8")
+    demo.unpublish("demo-tool", "1.0")
+    demo.publish(demo_tool("1.1", extra_commands=("other",)))
+    warmed = sandbox.lastgood("warm")
+    assert warmed.status == 0, warmed
+    assert [line.split()[:2] for line in sandbox.lastgood("warm", "--check").out.splitlines()] == [
+        ["demo-tool", "kept"],
+        ["other", "kept"],
+    ]
+    demo.publish(demo_tool("1.2"))
+    warmed = sandbox.lastgood("warm")
+    assert (warmed.status, own_lines(warmed)[-1]) == (1, "error: demo-tool 1.2 provides no `other`"), warmed
+    assert sandbox.lastgood("warm", "--check").status == 1
 
 
 def test_all_checked_where_other_words_or_settings_hold(two: Index, sandbox: Sandbox) -> None:

@@ -1,6 +1,7 @@
 """What call sites in other programs share: the words that start this very lastgood, what a command calls, and who has called."""
 
 import os
+import re
 import shlex
 import sys
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _OWN = ["lastgood", "run"]
 _STARTERS = (_OWN, ["uvx"], ["uv", "tool", "run"])
 _SHELLS = ("sh", "bash", "dash", "zsh")
+_SINGLE, _DOUBLE = re.compile(r"'[^']*'"), re.compile(r'"(?:[^"\\]|\\.)*"')
 _SHELLS_OWN = frozenset("|&;<>()$`\n*?~")  # with one of these in its words a shell does more than start a command
 
 
@@ -78,7 +80,7 @@ def started(command: "list[str]") -> "tuple[Changes, list[str], bool]":
         script = _script(words)
         if script is None:
             return changes, words, alone
-        alone = alone and not _SHELLS_OWN.intersection(script)
+        alone = alone and not _SHELLS_OWN.intersection(_unquoted(script))
         try:
             words = shlex.split(script)
         except ValueError:
@@ -86,6 +88,12 @@ def started(command: "list[str]") -> "tuple[Changes, list[str], bool]":
         mine, words = _without_assignments(words)
         changes.update(mine)
         words = words[1:] if words[:1] == ["exec"] else words
+
+
+def _unquoted(script: str) -> str:
+    """A script without what quotes keep from the shell: all in single ones, and in double ones all but what it replaces there."""
+    script = _SINGLE.sub("", script)
+    return _DOUBLE.sub(lambda found: "".join(c for c in found.group() if c in "$`"), script)
 
 
 def changed(environ: "Mapping[str, str]", changes: "Changes") -> "dict[str, str]":

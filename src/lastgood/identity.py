@@ -6,7 +6,7 @@ Off the hot path: this is what a launch card remembers the outcome of.
 import os
 from _blake2 import blake2b  # `hashlib` loads OpenSSL: 3 ms before uvx starts
 
-from lastgood import outage, paths, project, request, surroundings
+from lastgood import generations, outage, paths, project, request, surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -257,8 +257,25 @@ def _refuse_installed(made: Request, words: "Words", environ: "Mapping[str, str]
     isolated = any(name == "--isolated" for name, _, _ in words.options) or environ.get("UV_ISOLATED")
     if made.target.name and not made.target.latest and not isolated:
         receipt = surroundings.receipt(environ, made.target.name)
-        if os.path.exists(receipt):
+        if os.path.exists(receipt) and not is_unfit(made.target, receipt):
             raise Installed(f"`{made.target.name}` is installed with `uv tool install`, which uvx prefers", words)
+
+
+def is_unfit(target: "Target", receipt: str) -> bool:
+    """Whether uvx passes by what is installed beside `receipt`, since it is not a version that the target names.
+
+    What else makes uvx pass by (options, extras) only uv can tell: there nothing is kept, and nothing is said to be.
+    """
+    if not target.specifier:
+        return False
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion
+
+    try:
+        version = generations.installed(os.path.dirname(receipt)).get(target.name, "")
+        return not SpecifierSet(target.specifier).contains(version, prereleases=True)
+    except (OSError, generations.NotRetainable, InvalidSpecifier, InvalidVersion):
+        return False
 
 
 def _fingerprint(made: Request, scene: "Scene", words: "Words") -> None:

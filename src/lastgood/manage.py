@@ -204,7 +204,7 @@ def roll_back(
     what was sent back. Raises Nothing where no earlier generation is kept, LastgoodError where the record is locked.
     """
     with records.exclusive(home, record.id):
-        fresh, _ = records.repair(home, record.id, records.slug_of(record.id))
+        fresh = _repaired(home, record.id)
         if fresh is None or fresh.generation() is None:
             raise Nothing(f"no good `{called or record.tool}` is kept")
         before = fresh.generation()
@@ -222,13 +222,21 @@ def roll_back(
         return before, now
 
 
+def _repaired(home: str, identity: str) -> "Record | None":
+    """The record as it is, or as it is made anew where its file is damaged or gone, which is written down at once."""
+    fresh, _ = records.repair(home, identity, records.slug_of(identity))
+    if fresh is not None and fresh.stamp is None:
+        records.save(home, fresh)
+    return fresh
+
+
 def hold(home: str, record: "Record", *, held: bool) -> "tuple[Generation, bool]":
     """Keep refreshes from replacing what runs, or let them again; what runs, and whether that was not so already.
 
     Raises as `roll_back` does.
     """
     with records.exclusive(home, record.id):
-        fresh, _ = records.repair(home, record.id, records.slug_of(record.id))
+        fresh = _repaired(home, record.id)
         current = fresh.generation() if fresh is not None else None
         if fresh is None or current is None:
             raise Nothing(f"no good `{record.tool}` is kept")
@@ -253,6 +261,8 @@ def _earlier(home: str, record: "Record", before: "Generation", to: str, called:
         kept = [one for one in kept if one not in sent_back]
     kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept)]
     kept.sort(key=lambda one: one in sent_back)  # of one version more than one may be kept
+    if not kept and to and not forward and any(one.version == to for one in sent_back):
+        raise Nothing(f"`{called}` {to} was sent back", f"`--to {to}` goes to it all the same")
     if not kept:
         what = f"no `{called}` {to} is kept" if to else f"nothing older than `{called}` {before.version} is kept"
         if to == before.version:
@@ -311,6 +321,8 @@ def warm(
         job.look_up()
         job.patience = _patience_of_warm(job, made)
         outcome = refresh.refresh(job)
+        if job.offline and outcome.kind == refresh.UNCHANGED:  # compared with uv's cache alone: nobody knows whether there is news
+            outcome = refresh.Outcome(refresh.LOCAL, "`UV_OFFLINE` or `--offline` forbids to ask", version=outcome.version)
         return made, outcome, job.record
 
 
@@ -325,8 +337,8 @@ def _patience_of_warm(job: "refresh.Job", made: "Request") -> "float | None":
     return refresh.PATIENT if job.record is not None and job.record.runs(job.home) else None
 
 
-def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]") -> None:
-    """Make the first run of these words a hot one, where their record has just been refreshed for others.
+def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]") -> "Request":
+    """Make the first run of these words a hot one, where their record has just been refreshed for others; what they ask for.
 
     Raises Handover, LastgoodError.
     """
@@ -338,6 +350,7 @@ def write_card(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[
         job = refresh.Job(scene, made)
         job.look_up()
         refresh.write_card(job)
+    return made
 
 
 def freshen(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]") -> "Outcome | None":

@@ -1,10 +1,11 @@
 """Words that name no tool, each told in one line: a file of a hook's, a path that leads nowhere, a package that no index has."""
 
+import contextlib
 import os
 import sys
 
 from lastgood import outage, request, settings, uv
-from lastgood.errors import UsageError
+from lastgood.errors import SettingError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,19 +21,27 @@ _PROJECT = ("pyproject.toml", "setup.py")  # one of them makes a directory a Pyt
 def refuse_file(words: "Words", environ: "Mapping[str, str]") -> None:
     """Raise UsageError where a hook runner put a file where the tool belongs: with empty `args`, file names follow at once.
 
-    uvx would look the file up on the index, and install and run whatever is called like it. Not where one of lastgood's own hooks
-    names the tool: a repository may have a file of that name.
+    uvx would look the file up on the index, and install and run whatever is called like it. Not where a hook names the tool: a
+    repository may have a file of that name. The shim leaves even that to uvx, which it has to be like.
     """
     if not settings.is_on(environ.get("PRE_COMMIT")) or words.value("--from") is not None:
         return
     begins, ends = _MEANT
     if not os.path.isfile(words.target) or words.target.startswith(begins) or words.target.endswith(ends):
         return
-    from lastgood import hooks
-
-    if not any(hook.words and words.plain[: len(hook.words)] == hook.words for hook in hooks.HOOKS):
+    if not uv.is_shim(sys.argv[0]) and not _is_hooks(words.plain):
         remedy = "put the tool first in the hook's `args`, or say `--from PACKAGE` before it if a tool is called like that file"
         raise UsageError(f"the hook names no tool: `{words.target}` is a file", remedy)
+
+
+def _is_hooks(plain: "list[str]") -> bool:
+    """Whether words begin like those of one of lastgood's own hooks, or of a hook that is configured here."""
+    from lastgood import hookfile, hooks
+
+    found = [hook.words for hook in hooks.HOOKS]
+    with contextlib.suppress(SettingError, OSError):  # the hook runner says what is wrong with it
+        found += [call.words for path in hookfile.find(os.getcwd()) for call in hookfile.calls(path)]
+    return any(words and plain[: len(words)] == words for words in found)
 
 
 def refuse_nowhere(refusal: "request.Handover") -> None:

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 
-from lastgood import breaker, generations, hookfile, messages, outage, probe, project, request, settings, surroundings, uv
+from lastgood import breaker, generations, hookfile, identity, messages, outage, probe, project, request, settings, surroundings, uv
 from lastgood.errors import SettingError
 from lastgood.patient import OK, PROBLEM, WARNING, Finding, Patient, names_in
 
@@ -184,12 +184,21 @@ def look_at_installed(patient: Patient) -> "Iterator[Finding]":
     with contextlib.suppress(SettingError):
         for tool, entry in _configuration(patient).tools.items():
             names[request.target(entry.package).name if entry.package else request.normalise(tool)] = tool
-    shadowed = [name for name in sorted(names) if name and os.path.exists(surroundings.receipt(patient.environ, name))]
+    shadowed = [name for name in sorted(names) if name and _is_preferred(patient, name)]
     for package in shadowed:
         words = f"`{names[package]}` is installed with `uv tool install`, and uvx runs that one: nothing newer is kept of it"
         yield Finding("installed", WARNING, words, f"`uv tool uninstall {package}` lets lastgood keep it")
     if not shadowed:
         yield Finding("installed", OK, "no tool used here is shadowed by `uv tool install`")
+
+
+def _is_preferred(patient: Patient, package: str) -> bool:
+    """Whether uvx would run what is installed of a package, as far as its version tells."""
+    receipt = surroundings.receipt(patient.environ, package)
+    mine = [one for one in patient.records if one.request.get("package") == package and _is_plain(one)]
+    asked = [request.target(f"{package}{one.request.get('specifier', '')}") for one in mine]
+    unfit = [identity.is_unfit(target, receipt) for target in asked]
+    return os.path.exists(receipt) and not (unfit and all(unfit))
 
 
 def look_at_launcher(patient: Patient) -> "Iterator[Finding]":

@@ -186,7 +186,7 @@ def read_table(path: str, base: str = "") -> "dict[str, Any]":
     try:
         with open(path, "rb") as file:
             data = file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # HOME=/dev/null, as many services have it
         return {}
     except OSError as error:
         raise SettingError(f"`{_shown(path, base)}` cannot be read: {(error.strerror or '').lower()}") from error

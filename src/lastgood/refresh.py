@@ -353,7 +353,7 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
     outcome = Outcome(kind, finding.reason, finding)
     outcome.status = 1 if result.status is None else result.status
     outcome.words = result.errors.withheld
-    if kind == OUTAGE and finding.verdict == outage.OUTAGE and not job.offline:  # not an answer that something may stand in for
+    if finding.verdict == outage.OUTAGE and not job.offline:  # not an answer that something may stand in for
         for host in _hosts_of(job, finding):
             breaker.trip(job.home, host, finding.reason, time.time(), finding.kind, began=job.began)
     job.tell(outcome)
@@ -538,7 +538,7 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
     if outcome.kind != UNCHANGED:
         history.note(
             job.home,
-            outcome.kind,
+            OUTAGE if outcome.finding is not None and outcome.finding.verdict == outage.OUTAGE else outcome.kind,
             tool=record.tool,
             record=record.id,
             version=outcome.version,

@@ -81,6 +81,10 @@ def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool
         now = time.time()
         if policy.stands_in(card, mode, now, falls_back=made.falls_back):
             return KEPT, f"{card.version} is kept, last checked {messages.when(now - card.asked)}", card.version
+        if not card.asked and made.falls_back:  # it came from uv's cache, and the index has never answered for it
+            found = _lower(job, beside, own=own, prefer=mode.startswith("prefer"))
+            if found is not None:
+                return found
         why = NO_FALLBACK if policy.stands_in(card, mode, now, falls_back=True) else "it is older than `stale-max`"
         return NOTHING, f"{card.version} is kept, but {why}", ""
     prefer = mode.startswith("prefer")

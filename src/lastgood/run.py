@@ -172,7 +172,7 @@ class _Run:
                 os.makedirs(os.path.join(home, part), mode=0o700, exist_ok=True)
             paths.trusted(home)
         except StateError as error:
-            if error.fatal:
+            if error.fatal and self.scene.environ.get("LASTGOOD_HOME"):
                 raise
             return self._without_keeping(error.message)
         except OSError as error:
@@ -504,6 +504,8 @@ class _Run:
     def _outage(self, job: "Job", outcome: "Outcome", mode: str) -> int:
         """Nothing good is kept for this request and the index is down: the lower rungs of the ladder, then uvx's own error."""
         reason = outcome.clause
+        if self.card is not None and not self.card.asked:
+            self.card = None  # it came from uv's cache in an outage before: no older than what is there now
         if mode.startswith("prefer"):
             self._climb(job, reason)
         if not notices.speaks(self.scene):
@@ -559,6 +561,10 @@ class _Run:
         if cached is not None:
             self._warn(f"running `{cached.tool}` {cached.version} from uv's cache: {reason}")
             notices.note_fallback(self.scene.home, cached.record, cached.version, time.time())
+            if not generations.size(self.scene.home, cached.generation):
+                from lastgood import upkeep
+
+                upkeep.tidy_behind(self.scene.home, [cached.generation])
             self._launch(cached)
         self._become_own(reason)
 

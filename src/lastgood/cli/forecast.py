@@ -87,7 +87,7 @@ def of_installed(record: "Record", environ: "dict[str, str]") -> "Forecast | Non
         wanted = request.target(f"{package}{specifier}")
     except request.Handover:
         return None  # an address, and no package of that name
-    if wanted.latest:
+    if wanted.latest or identity.is_unfit(wanted, surroundings.receipt(environ, package)):
         return None
     version = rehearsal.installed(environ, wanted, [value for name, value in options if name == "--with"])
     return (rehearsal.INSTALLED, version) if version is not None else (rehearsal.NOTHING, "")
@@ -107,6 +107,8 @@ def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "Forecas
     card.asked = record.asked if best.id == record.current else 0.0
     card.max_age, card.stale_max, card.held = wanted.max_age, wanted.stale_max, int(record.held)
     stands_in = policy.stands_in(card, wanted.mode, now, falls_back=wanted.falls_back)
+    if not stands_in and not record.asked and wanted.falls_back:
+        return None  # it came from uv's cache, which a run would ask again
     return (rehearsal.KEPT, best.version) if stands_in else (rehearsal.NOTHING, "")
 
 

@@ -18,13 +18,15 @@ ABOUT = """\
 def arguments(parser: "argparse.ArgumentParser") -> None:
     """Declare the words of this verb."""
     parser.add_argument("tool", metavar="TOOL", help="The tool, as `run` takes it")
-    parser.add_argument("--to", default="", metavar="VERSION", help="The kept version to go back to")
+    parser.add_argument("--to", metavar="VERSION", help="The kept version to go back to")
 
 
 def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     """Roll back; of several records each that can."""
     home = paths.home(environ)
-    tool, to = _asked(home, given.tool, given.to)
+    if given.to == "":
+        raise UsageError("`--to` names no version", "name one that is kept, or leave it out")
+    tool, to = _asked(home, given.tool, given.to or "")
     found = manage.of_tool(home, tool, environ)
     status = 0
     for record, called in zip(found, manage.called(found), strict=True):

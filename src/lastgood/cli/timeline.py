@@ -95,7 +95,7 @@ def told(event: "dict[str, Any]") -> str:
     words = {
         "new": f"{version} is good" + _after(version, event.get("before")),
         "refused": f"{version} refused: {reason}",
-        "outage": f"{host} did not answer: {reason}",
+        "outage": f"{host} {'answered with an error' if reason.startswith('HTTP ') else 'did not answer'}: {reason}",
         "recovered": f"{host} answers again (down: {reason})",
         "answer": f"the index answered without a release: {reason}",
         "local": f"could not ask: {reason}",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lastgood.cli.render import Bars
+    from lastgood.identity import Request
     from lastgood.record import Generation, Record
     from lastgood.refresh import Outcome
     from lastgood.rehearsal import Rung
@@ -142,10 +143,10 @@ class _Work:
 
     home     where it is kept
     entry    the entry of the tools table that counts, for people; "" where there is none
-    result   {kind, reason, version, words, new, waiting} once it has ended; kind "useless" where nothing can be kept of it
+    result   {kind, reason, version, words, new, waiting, missing} once it has ended; kind "useless" where nothing can be kept of it
 
     In `result`, `version` is what is good now ("" for nothing), `words` are uv's own, `new` is the id of a generation that is new,
-    or was left untidy when it was, and `waiting` the version that a hold keeps away.
+    or was left untidy when it was, `waiting` the version that a hold keeps away, and `missing` what some of its uses call in vain.
     """
 
     __slots__ = ("entry", "fields", "home", "id", "result", "tool", "uses")
@@ -244,25 +245,35 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
     except records.NewerFormat as newer:
         return _trouble(f"its record was written by a newer lastgood: format {newer.args[0]}, this one reads {records.FORMAT}")
     current = record.runs(work.home) if record is not None else None
-    if outcome.good:
-        for use in others:
-            with contextlib.chdir(use.place):
-                manage.write_card(use.words, use.environment(environ), use.beside)
+    found = [(first, made)]
+    for use in others if outcome.good else ():
+        with contextlib.chdir(use.place):
+            found.append((use, manage.write_card(use.words, use.environment(environ), use.beside)))
+    # an entry of the table may be called like a package, for hooks that name the command
+    by_hook = any(use.hook for use in work.uses)
+    asked = [made for use, made in found if use.hook or made.searched or not by_hook]
     refused = outcome.kind == "refused" or (outcome.good and bool(outcome.reason))  # now, or by an earlier refresh
     reason = f"{outcome.version} does not start: {outcome.reason}" if refused else outcome.reason
     if outcome.good and not refused and current is None:  # the index has nothing else, and nobody wants to go back to it
         refused, reason = True, f"{outcome.version} was sent back"
-    place = f"{work.home}/generations/{current.id}" if current is not None else ""
-    if outcome.good and place and made.command and refresh.provided(place, made, environ) is None:
-        return _trouble(f"{made.target.name or 'what was built'} {outcome.version} provides no `{made.command}`")
+    missing = _missing(f"{work.home}/generations/{current.id}", asked, environ) if outcome.good and current is not None else []
+    if len(missing) == len(asked):
+        named = " and ".join(f"`{name}`" for name in dict.fromkeys(missing))
+        return _trouble(f"{made.target.name or 'what was built'} {outcome.version} provides no {named}")
     return {
         "kind": "refused" if refused else outcome.kind,
         "reason": reason,
         "version": current.version if current is not None else "",
+        "missing": [f"{made.target.name} {outcome.version} provides no `{name}`" for name in dict.fromkeys(missing)],
         "new": current.id if current is not None and _is_untidy(work.home, current, outcome) else "",
         "waiting": outcome.version if record is not None and record.held and current is not None else "",
         "words": outcome.words.decode("utf-8", "replace"),
     }
+
+
+def _missing(place: str, asked: "list[Request]", environ: "dict[str, str]") -> "list[str]":
+    """The commands of requests that the environment at `place` does not provide."""
+    return [made.command for made in asked if made.command and refresh.provided(place, made, environ) is None]
 
 
 def _is_untidy(home: str, current: "Generation", outcome: "Outcome") -> bool:
@@ -384,7 +395,10 @@ def _tell(works: "list[_Work]", environ: "dict[str, str]") -> int:
         if not again and not (work.result["version"] and settings.quiet(environ)):  # words to a warning which is not said
             messages.write_all(2, work.result["words"].encode())
         messages.say("warning" if work.result["version"] else "error", _why(work), environ)
-    return 1 if any(not work.result["version"] for work in failed) else 0
+    missing = [said for work in works for said in work.result.get("missing", ())]
+    for said in missing:
+        messages.say("error", said, environ)
+    return 1 if missing or any(not work.result["version"] for work in failed) else 0
 
 
 def _why(work: _Work) -> str:
@@ -462,13 +476,15 @@ def _is_ours(use: "Use", environ: "dict[str, str]") -> bool:
 def _rungs(wanted: "list[Use]", environ: "dict[str, str]") -> "list[tuple[Use, Rung]]":
     found: list[tuple[Use, Rung]] = []
     seen: set[tuple[str, str, str]] = set()
+    of_hooks: set[tuple[str, str]] = set()
     for use in uses.once(wanted):
         rung = _rung(use, environ)
         home = paths.home(use.environment(environ))
-        named_by_hook = not use.hook and any((home, rung.record) == one[:2] for one in seen)
+        named_by_hook = not use.hook and (home, rung.record) in of_hooks
         if rung.record and (named_by_hook or (home, rung.record, rung.tool) in seen):
             continue
         seen.add((home, rung.record, rung.tool))
+        of_hooks |= {(home, rung.record)} if use.hook else set()
         found.append((use, rung))
     return found
 
