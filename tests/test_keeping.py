@@ -404,9 +404,6 @@ def test_a_rebuilt_record_knows_how_it_was_asked_for(demo: Index, sandbox: Sandb
     assert len(demo.requests("file")) == 1
 
 
-@pytest.mark.parametrize(
-    "words", [("warm", "--check", "demo-tool"), ("warm", "--all", "--check"), ("why", "demo-tool"), ("status",)]
-)
 def test_a_rollback_that_is_refused_leaves_a_record_behind(index: Index, sandbox: Sandbox) -> None:
     """A damaged record is mended first, also where there is nothing to go back to: the tool is known as before."""
     release(index, sandbox, "1.0")
@@ -416,6 +413,9 @@ def test_a_rollback_that_is_refused_leaves_a_record_behind(index: Index, sandbox
         assert (only_record(sandbox).tool, list(kept(sandbox))) == ("demo-tool", ["1.0"])
 
 
+@pytest.mark.parametrize(
+    "words", [("warm", "--check", "demo-tool"), ("warm", "--all", "--check"), ("why", "demo-tool"), ("status",)]
+)
 def test_who_only_looks_leaves_a_damaged_record_where_it_is(demo: Index, sandbox: Sandbox, words: tuple[str, ...]) -> None:
     """What would be made of it is told, and it stays until somebody runs, warms or mends."""
     del demo

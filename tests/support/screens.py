@@ -191,7 +191,7 @@ def play(user: Terminal) -> None:
     user.take("warm-all", "lastgood warm --all")
     user.later(2 * _HOUR)
     user.take("history-later", "lastgood history black")
-    user.take("gc", "lastgood gc --dry-run", "lastgood gc --keep 2")
+    user.take("gc", "lastgood gc --dry-run", "lastgood gc --keep 1")
     user.take("report", "lastgood report report.html")
     user.take("edit", "lastgood add 'codespell>=2.4'", "lastgood remove mypy", "tail -n 5 pyproject.toml")
     user.take("shim", "lastgood shim install ~/.shims", "lastgood shim status ~/.shims", "lastgood shim remove ~/.shims")
