@@ -355,6 +355,21 @@ def test_a_hook_without_a_home_says_so(demo: Index, sandbox: Sandbox) -> None:
     assert sandbox.starts() == 1
 
 
+def test_many_processes_without_a_home_say_one_thing(demo: Index, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The mark of a hook is then in a directory for passing things, if that is the user's own: one line for all its processes."""
+    del demo
+    sandbox.env |= {"LASTGOOD_HOME": "/proc/none/lastgood", "TMPDIR": str(tmp_path)}
+    for _ in range(2):
+        said = _eight(sandbox, ["demo-tool", "--version"])
+        assert said.count("demo-tool 1.0") == 8, said
+        assert len([line for line in said if line.startswith("lastgood: warning: ")]) == 1, said
+    (place,) = tmp_path.glob("lastgood-*")
+    assert place.stat().st_mode & 0o777 == 0o700
+    place.chmod(0o777)
+    said = _eight(sandbox, ["demo-tool", "--version"])
+    assert len([line for line in said if line.startswith("lastgood: warning: ")]) == 8, said
+
+
 def test_a_mark_of_long_ago_silences_nobody(demo: Index, sandbox: Sandbox) -> None:
     """The number of a hook runner may come again: what was said an hour ago is said again, and old marks go."""
     keep(sandbox)

@@ -35,7 +35,9 @@ def look_at_settings(patient: Patient) -> "Iterator[Finding]":
     try:
         found = _configuration(patient)
     except SettingError as error:
-        yield Finding("settings", PROBLEM, error.message, error.hint)
+        yield Finding(
+            "settings", PROBLEM, error.message, error.hint or "mend it there; until then every command ends with that line"
+        )
         return
     named = ", ".join(
         f"`{os.path.relpath(path, patient.cwd)}`" if path.startswith(patient.cwd) else f"`{path}`" for path in found.spoke
@@ -272,7 +274,7 @@ def _look_at_hooks_in(path: str, environ: "dict[str, str]") -> "Iterator[Finding
     try:
         found = hookfile.fetching(path)
     except SettingError as error:
-        yield Finding("hooks", PROBLEM, error.message)
+        yield Finding("hooks", PROBLEM, error.message, error.hint or "mend it there; its hooks are not looked at until then")
         return
     found = [one for one in found if one[1] != "uvx" or one[2] or not uv.starts_shim(one[1], environ)]
     for where, program, _ in found:

@@ -4,6 +4,7 @@ On the hot path.
 """
 
 import os
+import stat
 import time
 import zlib
 
@@ -28,6 +29,9 @@ _joined: "list[int]" = []
 """The descriptor that holds the mark of this process's hook."""
 _spoke: "list[bool]" = []
 """Whether this process speaks for its hook, once that is decided."""
+_unkept: "list[bool]" = []
+"""Whether the home is known to be none that marks can be left in."""
+_OTHERS = 0o077
 _LONGEST_HOOK = 600.0  # seconds after which the number of a process may mean another one
 
 
@@ -48,7 +52,7 @@ def speaks(scene: "Scene") -> bool:
         join(scene)
         _spoke.append(_is_first_to_speak(_mark(scene) + _SAID))
         if _spoke[0]:
-            _forget_old_marks(scene.home + "/notices")
+            _forget_old_marks(_place(scene))
     return _spoke[0]
 
 
@@ -95,7 +99,47 @@ def join(scene: "Scene") -> None:
 
 def _mark(scene: "Scene") -> str:
     words = zlib.crc32(_hook(scene).encode("utf-8", "surrogateescape"))
-    return f"{scene.home}/notices/{_TOLD}{os.getppid()}-{words:08x}"
+    return f"{_place(scene)}/{_TOLD}{os.getppid()}-{words:08x}"
+
+
+def join_without_home(scene: "Scene") -> None:
+    """As `join`, where the home cannot be made or used: the mark is left elsewhere from now on."""
+    _unkept.append(True)
+    join(scene)
+
+
+def _place(scene: "Scene") -> str:
+    """Where a hook leaves its mark: in the home, or, where that cannot be written, in a directory of the user's for passing things.
+
+    A mark says nothing but that something was said; a directory that others can write to is not believed.
+    """
+    place = scene.home + "/notices"
+    if _can_be_written(place) if os.path.isdir(place) else not _unkept:
+        return place
+    passing = scene.environ.get("XDG_RUNTIME_DIR") or scene.environ.get("TMPDIR") or "/tmp"  # noqa: S108 (its owner is looked at)
+    other = f"{passing}/lastgood-{os.geteuid()}"
+    try:
+        _make(other)
+        found = os.lstat(other)
+    except OSError:
+        return place  # nobody can make it: each process speaks for itself
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & _OTHERS
+    return other if mine else place
+
+
+def _make(place: str) -> None:
+    try:
+        os.mkdir(place, 0o700)
+    except FileExistsError:
+        return  # another process of the hook was first
+
+
+def _can_be_written(place: str) -> bool:
+    """Whether a directory can; for root, `access` knows nothing of a file system that is mounted read-only."""
+    try:
+        return os.access(place, os.W_OK) and not os.statvfs(place).f_flag & os.ST_RDONLY
+    except OSError:
+        return False
 
 
 def _begin_anew(said: str) -> None:

@@ -207,6 +207,7 @@ class _Run:
         """Run through uvx, since nothing can be kept; where that cannot work, what lastgood's own environment has of the tool."""
         from lastgood import ladder
 
+        notices.join_without_home(self.scene)
         if ladder.own_program(self.request) is not None:
             reason = self._try_uvx()
             if reason:
