@@ -206,6 +206,7 @@ KEPT = {
     "a status of the tool's own": line("demo-tool", "--dump --exit 7", status=7),
     "the status that uv itself fails with": line("demo-tool", "--dump --exit 2", status=2),
     "a status beyond the system's": line("demo-tool", "--dump --exit 300", status=44),
+    "newer than is installed": line("demo-tool@2.0", UV_TOOL_DIR="{installed}"),
 }
 KEPT_ASKING = {
     "the latest": line("demo-tool@latest"),
@@ -243,7 +244,6 @@ HANDED = {
     "an installed tool, by its version": line("demo-tool@1.0", UV_TOOL_DIR="{installed}"),
     "another command of an installed tool": line("--from demo-tool demo-toold", UV_TOOL_DIR="{installed}"),
     "more than is installed": line("--with demo-dep demo-tool", UV_TOOL_DIR="{installed}"),
-    "newer than is installed": line("demo-tool@2.0", UV_TOOL_DIR="{installed}"),
     "this platform by name": line("--python-platform linux demo-tool"),
 }
 FAILING = {

@@ -261,7 +261,7 @@ def _earlier(home: str, record: "Record", before: "Generation", to: str, called:
         kept = [one for one in kept if one not in sent_back]
     kept = [one for one in kept if (one.version == to if to else one.kept <= before.kept)]
     kept.sort(key=lambda one: one in sent_back)  # of one version more than one may be kept
-    if not kept and to and not forward and any(one.version == to for one in sent_back):
+    if not kept and to not in ("", before.version) and not forward and any(one.version == to for one in sent_back):
         raise Nothing(f"`{called}` {to} was sent back", f"`--to {to}` goes to it all the same")
     if not kept:
         what = f"no `{called}` {to} is kept" if to else f"nothing older than `{called}` {before.version} is kept"

@@ -107,7 +107,7 @@ def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "Forecas
     card.asked = record.asked if best.id == record.current else 0.0
     card.max_age, card.stale_max, card.held = wanted.max_age, wanted.stale_max, int(record.held)
     stands_in = policy.stands_in(card, wanted.mode, now, falls_back=wanted.falls_back)
-    if not stands_in and not record.asked and wanted.falls_back:
+    if not stands_in and not record.asked and wanted.falls_back and record.words:
         return None  # it came from uv's cache, which a run would ask again
     return (rehearsal.KEPT, best.version) if stands_in else (rehearsal.NOTHING, "")
 
