@@ -636,6 +636,16 @@ def test_where_uvx_starts_no_tool_lastgood_says_the_same(world: World, line: Lin
     assert world.sandbox.starts() == 0
 
 
+def assert_refused_as_by_uvx(world: World, trial: Trial) -> None:
+    """The words are a usage error to uvx: its status, its complaint, and nothing starts."""
+    world.sandbox.clear_starts()
+    expected, found = trial.uvx(), trial.lastgood()
+    assert expected.status == 2
+    assert differences(found, expected, world) == {}
+    assert complaint(found, world) == complaint(expected, world)
+    assert world.sandbox.starts() == 0
+
+
 @pytest.mark.parametrize(
     "option",
     [
@@ -653,12 +663,7 @@ def test_a_value_that_uv_refuses_is_refused_although_the_tool_is_kept(world: Wor
     """What decides nothing about the environment is still uv's to accept: nothing starts where uvx would not start it."""
     trial = Trial(world, line(f"{option} demo-tool"))
     assert world.sandbox.lastgood("run", "demo-tool", "--version", **trial.options).status == 0
-    world.sandbox.clear_starts()
-    expected, found = trial.uvx(), trial.lastgood()
-    assert expected.status == 2
-    assert differences(found, expected, world) == {}
-    assert complaint(found, world) == complaint(expected, world)
-    assert world.sandbox.starts() == 0
+    assert_refused_as_by_uvx(world, trial)
 
 
 @pytest.mark.parametrize("option", ["--refresh", "--no-refresh --refresh", "--refresh-package demo-dep"])
@@ -666,12 +671,7 @@ def test_news_without_a_network_are_refused_although_the_tool_is_kept(world: Wor
     """UV_OFFLINE and `--refresh` exclude each other to uv: its words, its status, and nothing starts."""
     trial = Trial(world, line(f"{option} demo-tool", UV_OFFLINE="1"))
     assert world.sandbox.lastgood("run", "demo-tool", "--version", env={"LASTGOOD_HOME": str(trial.home)}).status == 0
-    world.sandbox.clear_starts()
-    expected, found = trial.uvx(), trial.lastgood()
-    assert expected.status == 2
-    assert differences(found, expected, world) == {}
-    assert complaint(found, world) == complaint(expected, world)
-    assert world.sandbox.starts() == 0
+    assert_refused_as_by_uvx(world, trial)
 
 
 @pytest.mark.parametrize(

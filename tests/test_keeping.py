@@ -438,7 +438,7 @@ def test_a_damaged_record_is_set_aside_by_a_refresh(demo: Index, sandbox: Sandbo
     assert only_record(sandbox).tool == "demo-tool"
 
 
-def test_a_record_that_was_just_mended_is_not_set_aside(demo: Index, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_was_just_mended_is_not_set_aside(demo: Index, sandbox: Sandbox) -> None:
     """Between a look at the damaged file and its repair another process writes a good one: that stays."""
     del demo
     keep(sandbox)
@@ -453,7 +453,6 @@ def test_a_record_that_was_just_mended_is_not_set_aside(demo: Index, sandbox: Sa
         mended, aside = records.repair(home, identity, records.slug_of(identity))
     assert mended is not None
     assert (mended.current, aside, spoilt.read_text("utf-8")) == (found.current, "", good)
-    monkeypatch.undo()
 
 
 @pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)
