@@ -230,14 +230,19 @@ def test_nothing_stands_in_where_no_fallback_on_names_an_unreachable_index(demo:
     assert sandbox.lastgood("run", "demo-tool", "--version").out == "demo-tool 1.0\n"
 
 
-def test_no_lower_rung_stands_in_where_no_fallback_on_names_an_unreachable_index(demo: Index, sandbox: Sandbox) -> None:
-    """What is kept for another request satisfies this one, and yet the run is uvx's own error, as each of them says."""
+def keep_for_another_request(sandbox: Sandbox, index: Index) -> None:
+    """Let only `demo-tool>=1` be kept of what was, with neither uv's cache nor the index."""
     keep(sandbox, "demo-tool>=1")
     keep(sandbox)
     (lost,) = [one for one in all_records(sandbox) if not one.request["specifier"]]
     shutil.rmtree(sandbox.home / "generations" / lost.current)
     lose_cache(sandbox)
-    demo.stop()
+    index.stop()
+
+
+def test_no_lower_rung_stands_in_where_no_fallback_on_names_an_unreachable_index(demo: Index, sandbox: Sandbox) -> None:
+    """What is kept for another request satisfies this one, and yet the run is uvx's own error, as each of them says."""
+    keep_for_another_request(sandbox, demo)
     assert said_of_an_outage(sandbox)[:3] == ("1.0 (near)", 0, "near")
     sandbox.env["LASTGOOD_FALLBACK_ON"] = "server-error"
     said = "uvx's own error: `fallback-on` does not name `unreachable`"
@@ -320,12 +325,7 @@ def test_an_outage_runs_the_generation_before_where_that_one_can(demo: Index, sa
 
 def test_an_outage_runs_what_is_kept_for_another_request(demo: Index, sandbox: Sandbox) -> None:
     """What satisfies the request stands in, and the cell says from where; where the mode forbids a fallback, nothing does."""
-    keep(sandbox, "demo-tool>=1")
-    keep(sandbox)
-    (lost,) = [one for one in all_records(sandbox) if not one.request["specifier"]]
-    shutil.rmtree(sandbox.home / "generations" / lost.current)
-    lose_cache(sandbox)
-    demo.stop()
+    keep_for_another_request(sandbox, demo)
     assert forecast(sandbox) == ("missing", "1.0 (near)", "near 1.0")
     assert forecast(sandbox, "demo-tool >=1") == ("fresh", "1.0", "kept 1.0")
     assert cells(sandbox, env={"LASTGOOD_MODE": "strict-latest"})["OUTAGE RUNS"] == "nothing"
