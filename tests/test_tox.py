@@ -322,6 +322,22 @@ def test_notest_warms_nothing_where_nothing_is_run_through_lastgood(demo: Index,
     assert (result.status, own_lines(result), demo.requests(), sandbox.home.exists()) == (0, [], [], False), result
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--mode=x demo-tool", "invalid --mode `x`: expected "),
+        ("--max-age=x demo-tool", "invalid --max-age `x`: expected "),
+        ("--patience", "a value is required for `--patience`"),
+    ],
+)
+def test_notest_names_a_wrong_word_of_a_command(demo: Index, sandbox: Sandbox, words: str, said: str) -> None:
+    """In one line of lastgood's own, and not in a traceback of tox's."""
+    ini(sandbox, f"skip_install = true\ncommands = lastgood run {words}")
+    result = tox(sandbox, "run", "-e", "lint", "--notest")
+    assert (result.status != 0, "Traceback" in result.out, demo.requests()) == (True, False, []), result
+    assert said in result.err, result
+
+
 @pytest.mark.parametrize("words", ["run", "run --notest --skip-env-install", "config"])
 def test_only_notest_warms_an_ordinary_environment(demo: Index, sandbox: Sandbox, words: str) -> None:
     """A run asks for what it comes to, and no earlier; with `--skip-env-install` and in other commands nobody is asked."""
@@ -360,6 +376,43 @@ def test_skip_env_install_never_uses_the_network(demo: Index, sandbox: Sandbox, 
     assert (result.status, tools_output(result), own_lines(result)) == (0, ["demo-tool 1.0"], []), result
     sandbox.wait_quiet()
     assert demo.connections() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--mode=prefer-latest demo-tool --version",
+        "--mode strict-latest --from demo-tool demo-tool --version",
+        "--prefer-offline demo-tool --version",
+        "--refresh demo-tool --version",
+        "-U --no-offline demo-tool --version",
+    ],
+)
+@pytest.mark.parametrize("start", ["lastgood run", "env DEMO=1 lastgood run"])
+def test_skip_env_install_decides_over_a_mode_in_the_command(demo: Index, sandbox: Sandbox, start: str, words: str) -> None:
+    """What a command says of the mode is for other runs: what is kept runs, however old, and nobody is asked."""
+    ini(sandbox, f"skip_install = true\nallowlist_externals = env\ncommands = {start} {words}")
+    keep(sandbox)
+    keep(sandbox, "--from", "demo-tool", "demo-tool")
+    grow_old(sandbox, HOUR)
+    demo.publish(demo_tool("2.0"))
+    before = demo.connections()
+    result = tox(sandbox, "run", "-e", "lint", "--skip-env-install")
+    assert (result.status, tools_output(result)) == (0, ["demo-tool 1.0"]), result
+    sandbox.wait_quiet()
+    assert demo.connections() == before
+
+
+def test_skip_env_install_leaves_the_words_of_the_tool_alone(demo: Index, sandbox: Sandbox) -> None:
+    """`--refresh` behind the tool's name is the tool's; a wrong mode is still named."""
+    del demo
+    keep(sandbox)
+    ini(sandbox, "skip_install = true\ncommands = lastgood run --refresh demo-tool --echo --refresh --mode=x")
+    result = tox(sandbox, "run", "-e", "lint", "--skip-env-install")
+    assert "--refresh --mode=x" in " ".join(tools_output(result)), result
+    ini(sandbox, "skip_install = true\ncommands = lastgood run --mode=x demo-tool")
+    result = tox(sandbox, "run", "-e", "lint", "--skip-env-install")
+    assert "invalid --mode `x`" in result.err, result
 
 
 # --- an outage ------------------------------------------------------------------------------------------------------

@@ -78,6 +78,8 @@ _MAY_BE_EMPTY = frozenset(
         "--allow-insecure-host",
     ]
 )
+_CHOOSING = ("fresh", "stale", "offline", "online")
+"""The classes of options that choose the mode of a run."""
 _FILES = ("--constraints", "--build-constraints", "--overrides", "--with-requirements", "--config-file")
 _PLACES = ("--index", "--default-index", "--index-url", "--extra-index-url", "--find-links")
 _FILE_VARIABLES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE")
@@ -396,6 +398,25 @@ def parse(argv: "list[str]") -> Words:
         raise doubt
     _refuse_doubt(words)
     return words
+
+
+def kept_offline(argv: "list[str]") -> "list[str]":
+    """The words after `lastgood run`, with `--offline` in place of what chooses another mode; as they are where nothing does.
+
+    Raises UsageError for lastgood's own options.
+    """
+    kept: list[str] = []
+    index = 0
+    while index < len(argv) and argv[index][:1] == "-" and argv[index] not in ("-", "--"):
+        seen = Words()
+        try:
+            taken = _own_option(seen, argv, index) or _option(seen, argv, index)
+        except Handover:
+            taken = 1  # it stays, as in `parse`: beside `--offline` plain uvx asks nobody either
+        if not seen.mode_word and not any(kind in _CHOOSING for _, _, kind in seen.options):
+            kept += argv[index : index + taken]
+        index += taken
+    return argv if len(kept) == index else ["--offline", *kept, *argv[index:]]
 
 
 def _own_option(words: Words, argv: "list[str]", index: int) -> int:

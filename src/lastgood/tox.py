@@ -13,6 +13,7 @@ In every environment a command may call `lastgood` without `allowlist_externals`
 keeps lastgood off the network.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -33,7 +34,7 @@ from tox.tox_env.installer import Installer
 from tox.tox_env.runner import RunToxEnv
 
 from lastgood import callsites, request, settings
-from lastgood.errors import UsageError
+from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,7 +217,11 @@ def tox_add_env_config(env_conf: "EnvConfigSet", state: "State") -> None:
         allowed = (_NAME, glob.escape(callsites.program()[0]))
         _extend(env_conf, "allowlist_externals", lambda values: list(dict.fromkeys([*values, *allowed])))
     options = state.conf.options
-    warms = getattr(options, "no_test", False) and not getattr(options, "skip_env_install", False)
+    skips = getattr(options, "skip_env_install", False)
+    for key in _COMMANDS if skips else ():
+        if key in env_conf:
+            _extend(env_conf, key, lambda commands: [_offline(command) for command in commands])
+    warms = getattr(options, "no_test", False) and not skips
     if warms and "extra_setup_commands" in env_conf:
         _extend(env_conf, "extra_setup_commands", lambda commands: [*commands, *_warming(env_conf)])
 
@@ -263,13 +268,24 @@ def _runs(env_conf: "EnvConfigSet") -> "list[list[str]]":
     return found
 
 
+def _offline(command: "Command") -> "Command":
+    """A command that asks nobody even where it calls `lastgood run` in a mode of its own; any other as it is."""
+    call = callsites.called(command.args)
+    words = call.words if call is not None and not call.program else []
+    before = len(command.args) - len(words)
+    if words and command.args[before:] == words:  # they stand elsewhere in the script of a shell
+        with contextlib.suppress(LastgoodError):  # lastgood says what is wrong with them
+            command.args = [*command.args[:before], *request.kept_offline(words)]
+    return command
+
+
 def _is_kept(words: "list[str]") -> bool:
     try:
         given = request.parse(words)
         request.target(given.value("--from") or given.target)
     except request.Handover:
         return False
-    except UsageError:
+    except LastgoodError:
         return True  # `warm` says what is wrong with it
     return True
 
