@@ -13,8 +13,9 @@ import pytest
 from lastgood import generations, upkeep
 from lastgood import record as records
 from lastgood.record import Generation, Record
+from tests.support.aging import HOUR
 from tests.support.effects import Effects
-from tests.support.kept import expect_version, keep, only_record, own_lines
+from tests.support.kept import expect_version, grow_old, keep, only_record, own_lines
 from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
@@ -226,6 +227,29 @@ def old_leftovers(sandbox: Sandbox) -> tuple[Path, Path]:
         (place / "lib" / "file").write_text("x" * 2048)
         os.utime(place, (1, 1))
     return orphan, trash
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "demo-tool", "--version"), ("run", "--refresh", "demo-tool", "--version"), ("warm", "demo-tool")]
+)
+def test_a_refresh_that_finds_nothing_new_cleans_up_once_an_hour(demo: Index, sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    """Quietly, in the background; not again until an hour has gone by, since a big store takes its time."""
+    del demo
+    keep(sandbox)
+    places = old_leftovers(sandbox)
+
+    def refresh() -> list[bool]:
+        grow_old(sandbox, HOUR)
+        result = sandbox.lastgood(*words)
+        assert (result.status, "removed" in result.err) == (0, False), result
+        sandbox.wait_quiet()
+        return [place.exists() for place in places]
+
+    assert refresh() == [True, True]
+    mark = sandbox.home / "collected"
+    os.utime(mark, (mark.stat().st_mtime - 2 * HOUR,) * 2)
+    assert refresh() == [False, False]
+    assert sandbox.lastgood("status", "--json").json()["tools"][0]["state"] == "fresh"
 
 
 @pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)

@@ -373,8 +373,7 @@ def freshen(words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str
             outcome = refresh.refresh(job)
     except (locks.Busy, locks.LockTrouble):
         return None
-    if outcome.kind == refresh.NEW and job.record is not None:
-        upkeep.after_refresh(scene.home, job.record.current)
+    upkeep.after_refresh(scene.home, refresh.new_of(job, outcome))
     return outcome
 
 

@@ -6,6 +6,7 @@ generations/<id>/          retained environments; .staging-* while one is made, 
 hosts/<host>               breaker state of one host and port
 notices/<id>               a line that the next run has still to say
 events.jsonl               history
+collected                  empty; its time is that of the last collection after a refresh
 """
 
 import os
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PARTS = ("cards", "records", "generations", "hosts", "notices")
+COLLECTED = "collected"
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 _OTHERS_MAY_WRITE = 0o022
 _LONGEST_NAME = 200

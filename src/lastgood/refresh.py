@@ -151,6 +151,11 @@ class Job:
             self.early = None
 
 
+def new_of(job: Job, outcome: Outcome) -> "list[str]":
+    """The generations that a refresh has made new: one or none."""
+    return [job.record.current] if outcome.kind == NEW and job.record is not None else []
+
+
 def replay(last: "dict[str, Any]", fallback_on: "Sequence[str]") -> Outcome:
     """The outcome of another process's refresh, as its record tells it: whoever waited for it need not ask again.
 

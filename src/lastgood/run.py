@@ -432,10 +432,10 @@ class _Run:
 
     def _refreshed(self, job: "Job", outcome: "Outcome", mode: str, *, offline: bool) -> int:
         """Run what a foreground refresh came to."""
-        if outcome.kind == refresh.NEW and self.record is not None:
+        if outcome.good:
             from lastgood import upkeep
 
-            upkeep.tidy_behind(self.scene.home, [self.record.current])
+            upkeep.tidy_behind(self.scene.home, refresh.new_of(job, outcome))
         if outcome.good and outcome.reason and mode == "strict-latest":
             return self._refused(outcome, mode)  # an earlier refresh found out
         if outcome.good:

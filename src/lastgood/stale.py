@@ -83,10 +83,9 @@ def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
     for claim in claims:
         claim.release()  # a next run, or a rollback, would wait for what follows
     speaker.tell(_told(outcome))
-    if outcome.kind == refresh.NEW and job.record is not None:
-        from lastgood import upkeep
+    from lastgood import upkeep
 
-        upkeep.after_refresh(job.home, job.record.current)
+    upkeep.after_refresh(job.home, refresh.new_of(job, outcome))
 
 
 def _told(outcome: "Outcome") -> behind.Told:

@@ -19,15 +19,38 @@ if TYPE_CHECKING:
 _MONTH = 30 * 86400.0
 _YOUNG = 60.0
 """Seconds for which a generation or a staging directory that nobody names is left alone: it may be about to be named."""
+_SELDOM = 3600.0
+"""Seconds between two collections after refreshes that brought nothing new."""
 _ABANDONED = 3600.0
 """The same for a staging directory on a file system without locks, where its age is all that tells."""
 
 
-def after_refresh(home: str, identity: str, seconds: float = 5.0) -> None:
-    """Byte-compile the generation called `identity`, then clean up for at most `seconds`."""
-    if identity:
+def after_refresh(home: str, new: "Iterable[str]" = (), seconds: float = 5.0) -> None:
+    """Byte-compile the generations that a refresh made `new`, then clean up for at most `seconds`.
+
+    Where nothing is new that is done once in an hour: most refreshes find nothing to remove, and a big store takes seconds.
+    """
+    made = list(new)
+    if not made and not _is_due(home):
+        return
+    for identity in made:
         _tidy(home, identity)
-    collect(home, seconds=seconds)
+    with contextlib.suppress(OSError):  # a home that cannot be written keeps what it has
+        _note_collection(home)
+        collect(home, seconds=seconds)
+
+
+def _is_due(home: str) -> bool:
+    try:
+        return abs(time.time() - os.stat(f"{home}/{paths.COLLECTED}").st_mtime) > _SELDOM  # a clock may have been set back
+    except OSError:
+        return True
+
+
+def _note_collection(home: str) -> None:
+    mark = f"{home}/{paths.COLLECTED}"
+    os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    os.utime(mark)
 
 
 def _tidy(home: str, identity: str) -> None:
@@ -37,16 +60,11 @@ def _tidy(home: str, identity: str) -> None:
         generations.measure(place)
 
 
-def tidy_behind(home: str, identities: "Iterable[str]") -> None:
-    """Do that for new generations in the background: what was refreshed in the foreground can be used meanwhile."""
-    new = list(identities)
-
-    def work(_: behind.Speaker) -> None:
-        for identity in new:
-            after_refresh(home, identity)
-
-    if new:
-        behind.start(work)
+def tidy_behind(home: str, new: "Iterable[str]" = ()) -> None:
+    """Do that in the background: what was refreshed in the foreground can be used meanwhile."""
+    made = list(new)
+    if made or _is_due(home):
+        behind.start(lambda _: after_refresh(home, made))
 
 
 def make_up(home: str) -> None:
