@@ -239,14 +239,17 @@ def test_no_document_shows_a_line_that_says_less(project: Sandbox) -> None:
         ("demo-tool = ", "pyproject.toml:2:"),
     ],
 )
-def test_a_wrong_table(project: Sandbox, line: str, said: str) -> None:
-    """A table that cannot be used stops make with lastgood's one line, and nothing is written."""
+@pytest.mark.parametrize("include", [INCLUDE, "include $(shell lastgood mk)\n"])
+def test_a_wrong_table(project: Sandbox, line: str, said: str, include: str) -> None:
+    """A table that cannot be used stops make with lastgood's one line, however it is included, and nothing is written."""
     table(project, line)
+    (project.work / "Makefile").write_text(MAKEFILE.replace(INCLUDE, include), "utf-8")
     told = make(project, "lint")
     assert (told.status, told.out) == (2, "")
     (own,) = own_lines(told)
     assert own.startswith(f"error: {said}")
-    assert told.err.splitlines()[1:] == [f"Makefile:1: *** {MISSING}.  Stop."]
+    (stop,) = told.err.splitlines()[1:]
+    assert stop.endswith("/failed.mk:1: *** lastgood could not write its makefile, see above.  Stop.")
     assert not project.home.exists()
 
 

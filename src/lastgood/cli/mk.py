@@ -57,7 +57,25 @@ def arguments(_: "argparse.ArgumentParser") -> None:
 
 
 def main(_: "argparse.Namespace", environ: "dict[str, str]") -> int:
-    """Write the makefile of this directory's table and print its name."""
+    """Write the makefile of this directory's table and print its name; of one that ends make where that cannot be done.
+
+    make goes on where an `include` names nothing, and `$(RUFF) check` would start a program called `check`.
+    """
+    try:
+        made = _write(environ)
+    except LastgoodError:
+        _print(os.path.join(os.path.dirname(__file__), "failed.mk"))
+        raise
+    _print(made)
+    return 0
+
+
+def _print(path: str) -> None:
+    sys.stdout.write(path.replace(" ", "\\ ") + "\n")
+
+
+def _write(environ: "dict[str, str]") -> str:
+    """The name of the makefile that was written. Raises LastgoodError."""
     cwd = os.getcwd()
     found = project.load(surroundings.configs(cwd), surroundings.user_config(environ), environ, {}, base=cwd)
     home = paths.home(environ)
@@ -75,8 +93,7 @@ def main(_: "argparse.Namespace", environ: "dict[str, str]") -> int:
         raise LastgoodError(
             f"`{path}` cannot be written ({reason})", "set `LASTGOOD_HOME` to a directory that you can write to"
         ) from error
-    sys.stdout.write(path.replace(" ", "\\ ") + "\n")
-    return 0
+    return path
 
 
 def text(tools: "Iterable[str]") -> str:

@@ -1,0 +1,1 @@
+$(error lastgood could not write its makefile, see above)
