@@ -320,6 +320,19 @@ def test_every_line_ends_as_it_did(alone: Sandbox, before: str, after: str) -> N
     assert edited(alone, before, "add", "black", name="lastgood.toml") == after
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[tools]\r\nruff = '*'\nmypy = '*'\r\n", "[tools]\r\nruff = \">=1\"\nmypy = '*'\r\n"),
+        ("[tools]\nruff = '*'\r\n", '[tools]\nruff = ">=1"\r\n'),
+        ("[tools]\nruff = { version = '*' }\r\nmypy = '*'\n", "[tools]\nruff = { version = \">=1\" }\r\nmypy = '*'\n"),
+    ],
+)
+def test_a_line_that_changes_keeps_its_end(alone: Sandbox, before: str, after: str) -> None:
+    """Also where the one before it ends otherwise."""
+    assert edited(alone, before, "add", "ruff>=1", name="lastgood.toml") == after
+
+
 def test_a_directory_that_another_process_has_locked(alone: Sandbox) -> None:
     """Whoever holds the directory may be waiting for this very command: it gives up in one line, and nothing has changed."""
     path = alone.work / "lastgood.toml"

@@ -332,15 +332,17 @@ def _item(value: "Entry | None") -> "Any":
 
 
 def _with_line_ends(text: str, like: str) -> str:
-    """The text with the line ends of the file that it was made from: a line that is new ends as the one before it."""
+    """The text with the line ends of the file that it was made from: a line keeps its own, a new one ends as the one before it."""
     if "\r\n" not in like:
         return text
     old, new = ([line.removesuffix("\r") for line in whole.split("\n")] for whole in (like, text))
     ends = ["\r\n" if line.endswith("\r") else "\n" for line in like.split("\n")]
     ends[-1] = ends[-2]  # it has none: it is the rest after the last one
     made: list[str] = []
-    for kind, start, stop, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        made += ends[start:stop] if kind == "equal" else [ends[max(0, start - 1)]] * (last - first)
+    for _, start, stop, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        own = ends[start:stop][: last - first]  # of lines that stay or are changed; none of those that are put in
+        before = ends[max(0, start + len(own) - 1)]
+        made += own + [before] * (last - first - len(own))
     return "".join(line + end for line, end in zip(new, [*made[:-1], ""], strict=True))
 
 
