@@ -221,6 +221,9 @@ def test_a_record_of_a_newer_lastgood_is_told(two: Index, sandbox: Sandbox) -> N
         assert "newer lastgood" in own_lines(result)[-1], result
         assert ("Traceback" in result.err, path.read_bytes()) == (False, before), result
     assert two.requests("file", "other-tool")
+    asked = sandbox.lastgood("warm", "--check", "demo-tool")
+    assert (asked.status, "so plain `uvx` runs: update lastgood" in asked.out) == (1, True), asked
+    assert own_lines(asked) == ["error: `demo-tool` would not run with no network"]
 
 
 # --- what is said ---------------------------------------------------------------------------------------------------

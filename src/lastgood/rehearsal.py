@@ -57,7 +57,10 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
         with contextlib.chdir(os.getcwd()):  # the words may lead elsewhere
             scene = scenes.look(list(words), environ, beside)
             made = identity.identify(scene)
-            name, said, version = _find(scene, made, beside, own=own)
+            try:
+                name, said, version = _find(scene, made, beside, own=own)
+            except records.NewerFormat:
+                return _of_newer(made)
     except request.Handover as refusal:
         return _plain(refusal, environ)
     found = Rung(made.tool, name, said, made, version=version)
@@ -66,16 +69,20 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
     return found
 
 
+def _of_newer(made: "Request") -> Rung:
+    """What becomes of a request whose record a newer lastgood wrote: this one can neither read nor refresh it."""
+    found = Rung(made.tool, NOTHING, "its record was written by a newer lastgood, so plain `uvx` runs: update lastgood", made)
+    found.warmable = False
+    return found
+
+
 def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool) -> "tuple[str, str, str]":
-    """Name, words and version of the rung."""
+    """Name, words and version of the rung. Raises NewerFormat."""
     mode = scenes.mode_of(scene, made.mode)
     if mode == "strict-latest":
         return NOTHING, "the mode is `strict-latest`, which allows no fallback", ""
     job = refresh.Job(scene, made)
-    try:
-        job.look_up()
-    except records.NewerFormat:
-        return NOTHING, "its record was written by a newer lastgood, so plain `uvx` runs", ""
+    job.look_up()
     card, trouble = _kept(job)
     if card is not None:
         now = time.time()

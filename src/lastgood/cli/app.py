@@ -42,6 +42,8 @@ VERBS = {
 }
 
 _LETTERS = {"█": "#", "▒": "=", "·": ".", "→": ">", "…": "~", "━": "-", "╸": "-", "╺": "-"}
+_REQUIRED = "the following arguments are required"
+"""How argparse begins what it says of words that are missing."""
 _RAW = ("why",)
 """Verbs that take the same words as `run`: argparse must not touch them."""
 _WITHOUT_HOME = ("doctor", "add", "remove", "completion")
@@ -53,19 +55,27 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, words: "list[str]") -> argparse.Namespace:
         """What the words say. Raises UsageError."""
-        given, rest = self.parse_known_args(words)
-        unknown = [word for word in rest if word.startswith("-") and word not in ("-", "--")]
-        if unknown:
-            name = unknown[0].partition("=")[0]
-            known = tuple(name for name in self._option_string_actions if name.startswith("--"))
-            raise mistyped(f"unknown option `{name}`", name, (*known, "--help"), f"run `{self.prog} --help`")
+        try:
+            given, rest = self.parse_known_args(words)
+        except _Missing:
+            self._refuse_unknown(words)  # a mistyped option is the mistake to name: it may have been a cry for help
+            raise
+        self._refuse_unknown(rest)
         if rest:
             self.error(f"unexpected word `{rest[0]}`")
         return given
 
+    def _refuse_unknown(self, words: "list[str]") -> None:
+        known = tuple(name for name in self._option_string_actions if name.startswith("--"))
+        for word in words:
+            name = word.partition("=")[0]
+            if name.startswith("-") and name not in ("-", "--", *self._option_string_actions):
+                raise mistyped(f"unknown option `{name}`", name, (*known, "--help"), f"run `{self.prog} --help`")
+
     def error(self, message: str) -> "NoReturn":
         """Raise UsageError instead of printing a usage."""
-        raise UsageError(_reworded(message), f"run `{self.prog} --help`")
+        kind = _Missing if message.startswith(_REQUIRED) else UsageError
+        raise kind(_reworded(message), f"run `{self.prog} --help`")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """As argparse's, which lists what is known but does not say what is nearest."""
@@ -75,9 +85,13 @@ class Parser(argparse.ArgumentParser):
             raise mistyped(f"invalid {what}", str(value), known, f"run `{self.prog} --help`")
 
 
+class _Missing(UsageError):
+    """A word that has to be there is not."""
+
+
 def _reworded(message: str) -> str:
     before, mark, after = message.partition(": ")
-    if before == "the following arguments are required":
+    if before == _REQUIRED:
         return f"missing `{after}`"
     if mark and before.startswith("argument "):
         name = before.removeprefix("argument ")
