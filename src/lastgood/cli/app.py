@@ -85,7 +85,7 @@ class Parser(argparse.ArgumentParser):
             raise mistyped(f"invalid {what}", str(value), known, f"run `{self.prog} --help`")
 
 
-class _Missing(UsageError):
+class _Missing(UsageError):  # noqa: N818 (it says what was found)
     """A word that has to be there is not."""
 
 
