@@ -274,6 +274,24 @@ def test_what_people_chose_is_to_be_had_no_more(index: Index, sandbox: Sandbox) 
     assert ran(result) == (0, "demo-tool 1.0\n"), result
 
 
+@pytest.mark.parametrize("warms", [False, True])
+def test_a_hold_that_cannot_be_kept_is_told(index: Index, sandbox: Sandbox, *, warms: bool) -> None:
+    """Another version takes the place of one that is lost and was withdrawn; one line says so, once, to whoever runs it."""
+    release(index, sandbox, "1.0")
+    assert sandbox.lastgood("hold", "demo-tool").status == 0
+    lose_all(sandbox, kept(sandbox)["1.0"])
+    index.publish(demo_tool("2.0"))
+    index.unpublish("demo-tool", "1.0")
+    shutil.rmtree(sandbox.uv_cache)
+    if warms:
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    result = sandbox.lastgood("run", "demo-tool", "--version")
+    assert ran(result) == (0, "demo-tool 2.0\n"), result
+    lost = "warning: `demo-tool` 1.0, which was chosen, is lost and the index has it no more: 2.0 runs and is held"
+    assert own_lines(result)[-1] == lost, result
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
 def test_nothing_is_left_but_what_was_sent_back(index: Index, sandbox: Sandbox) -> None:
     """`warm` does not call that good: it says why nothing is kept, and fails."""
     release(index, sandbox, "1.0", "2.0")

@@ -80,6 +80,7 @@ class Job:
     early     told the outcome as soon as it is certain, before record and card are written; says whether anyone heard it
     heard     whether whoever waits has been told, so that no notice needs to be left
     offline   whether uv may only use its cache
+    gone      the version that people chose, where what was kept of it is lost and the index has it no more
     warnings  what uv warned of on the way to an environment, where `shown` keeps it for whoever starts the tool
     """
 
@@ -90,6 +91,7 @@ class Job:
         "began",
         "early",
         "environ",
+        "gone",
         "heard",
         "home",
         "known_source",
@@ -122,6 +124,7 @@ class Job:
         self.heard = False
         self.known_source = ""
         self.offline = False
+        self.gone = ""
         self.warnings = b""
         self._request = request
         self.options: list[str] = request.options if request is not None else []
@@ -241,7 +244,7 @@ def materialise(job: Job, use: "Callable[[uv.Result], None]") -> "tuple[uv.Resul
             raise uv.another_program(found)  # or what did nothing would look like a tool that ran, or like an answer
         finding = name_failure(job, result)
         if source != job.source and finding.verdict == outage.ANSWER:
-            source = job.source  # what people chose is to be had no more
+            job.gone, source = source.partition("==")[2], job.source  # what people chose is to be had no more
             continue
         if "-v" in extra:
             finding.urls = outage.suspects(result.errors.text)
@@ -628,8 +631,12 @@ def _asked_with(job: Job) -> "tuple[list[str], str, list[str]]":
 
 
 def _notice(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None") -> str:
-    """The line that the next run says once: a release was refused while something good is kept."""
+    """The line that the next run says once: a release was refused while something good is kept, or people's choice was lost."""
     current = record.generation()
+    if outcome.kind == NEW and job.gone and current is not None:
+        held = " and is held" if record.held else ""
+        lost = f"`{job.request.tool}` {job.gone}, which was chosen, is lost and the index has it no more"
+        return f"{lost}: {current.version} runs{held}"
     if outcome.kind != REFUSED or kept is None or current is None or job.heard:
         return ""
     return refused_line(job.request.tool, kept.version, outcome.reason, current.version)
