@@ -835,13 +835,16 @@ def test_a_hook_with_a_uvx_of_its_own(demo: Index, sandbox: Sandbox) -> None:
     assert (ran.status, "the uvx of the hook" in ran.out) == (0, True), ran
 
 
-def test_a_hook_that_sets_variables(demo: Index, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    "without", ["-u UV_PRERELEASE", "-uUV_PRERELEASE", "--unset=UV_PRERELEASE --", "--unset UV_PRERELEASE A=b"]
+)
+def test_a_hook_that_sets_variables(demo: Index, sandbox: Sandbox, without: str) -> None:
     """What an `env` in an entry sets is part of the request that is warmed and checked: that very command runs with no network."""
     local(sandbox, "env UV_PRERELEASE=allow lastgood run demo-tool", "lastgood run demo-tool")
     assert sandbox.lastgood("warm").status == 0
     variables = [dict(record.request["variables"]).get("UV_PRERELEASE", "") for record in all_records(sandbox)]
     assert sorted(variables) == ["", "allow"]
-    local(sandbox, "env UV_PRERELEASE=allow lastgood run demo-tool", "env -u UV_PRERELEASE lastgood run demo-tool")
+    local(sandbox, "env UV_PRERELEASE=allow lastgood run demo-tool", f"env {without} lastgood run demo-tool")
     demo.stop()
     shutil.rmtree(sandbox.uv_cache)
     checked = sandbox.lastgood("warm", "--check", env={"UV_PRERELEASE": "never"})

@@ -107,13 +107,17 @@ def _without_env(words: "list[str]") -> "tuple[Changes, list[str], bool]":
     if not words or os.path.basename(words[0]) != "env":
         return changes, words, True
     at, known = 1, True
-    while words[at : at + 1] in (["-u"], ["-i"], ["-"]):
-        if words[at] == "-u":
-            changes.update(dict.fromkeys(words[at + 1 : at + 2]))
+    while at < len(words) and words[at].startswith("-"):
+        word, at = words[at], at + 1
+        if word == "--":
+            break
+        if word in ("-u", "--unset"):
+            changes.update(dict.fromkeys(words[at : at + 1]))
             at += 1
+        elif word.startswith(("-u", "--unset=")):
+            changes[word.removeprefix("--unset=").removeprefix("-u")] = None
         else:
-            known = False  # the command gets nothing of what is around here
-        at += 1
+            known = False  # `-i`: the command gets nothing of what is around here; or an option that does more
     mine, words = _without_assignments(words[at:])
     return changes | mine, words, known
 
