@@ -24,6 +24,7 @@ from lastgood import record as records
 from lastgood import scene as scenes
 from tests.support.kept import expect_version, grow_old, keep, only_record, open_hosts, own_lines
 from tests.support.sandbox import lastgood_script
+from tests.support.waiting import wait_for
 from tests.support.wheels import demo_tool
 
 if TYPE_CHECKING:
@@ -336,6 +337,27 @@ def test_a_long_fetch_is_nobodys_outage(demo: Index, sandbox: Sandbox) -> None:
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
 
 
+def test_a_slow_check_after_a_long_fetch(demo: Index, sandbox: Sandbox) -> None:
+    """Whoever comes during the check learns that it is one, although the fetch before it was noted, too."""
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    gate, checking = sandbox.root / "gate", sandbox.root / "checking"
+    wait = f"import os, time\nopen({str(checking)!r}, 'w').close()\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+    demo.publish(demo_tool("2.0", padding=BIG, prelude=wait))
+    fetched = sandbox.root / "fetched"
+    demo.fault("trickle", on="file", interval=0.05, gate=fetched)
+    said = "warning: running `demo-tool` 1.0, last checked 1h ago: {} in the background"
+    result = sandbox.lastgood("run", "--patience", "2", "demo-tool", "--version")
+    expect_version(result, "1.0", said.format("a new release is still being fetched"))
+    fetched.touch()
+    wait_for(checking.exists, "the check")
+    result = sandbox.lastgood("run", "--patience", "1", "demo-tool", "--version")
+    expect_version(result, "1.0", said.format("a new release is still being checked"))
+    gate.touch()
+    sandbox.wait_quiet()
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
 def keep_two(demo: Index, sandbox: Sandbox) -> None:
     """Keep 1.0 and then 2.0, which is stale now."""
     keep(sandbox)
@@ -373,9 +395,10 @@ def test_a_note_of_an_answer_ends_with_its_holder(sandbox: Sandbox) -> None:
     path = str(sandbox.root / "lock")
     for take in (lambda: locks.hold(path, 1.0), lambda: locks.claim(path)):
         with locks.claim(path):
-            locks.note_answer(path, behind.FETCHING)
-            at, kind = locks.answer(path)
-            assert (at > 0, kind) == (True, behind.FETCHING)
+            for note in (behind.FETCHING, behind.BUILT):
+                locks.note_answer(path, note)
+                at, kind = locks.answer(path)
+                assert (at > 0, kind) == (True, note)
         with take():
             assert locks.answer(path) == (0.0, "")
 

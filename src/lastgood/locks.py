@@ -144,6 +144,7 @@ def note_answer(path: str, kind: str) -> None:
     try:
         with open(path, "r+", encoding="ascii") as file:
             file.write(f"{time.time():.3f} {kind}\n")
+            file.truncate()  # or the end of a longer note would be read as part of this one
     except OSError:
         return  # as for `beat`; a full disk, too, is nothing that a note may end a refresh for
 
@@ -161,7 +162,7 @@ def answer(path: str) -> "tuple[float, str]":
     """When the holder of the lock was answered (seconds since the epoch), and what it is at; (0, "") where it was not yet."""
     try:
         with open(path, encoding="ascii") as file:
-            at, _, kind = file.read(64).partition(" ")
+            at, _, kind = file.readline(64).partition(" ")  # the rest is of a note that is being replaced
         return float(at or 0.0), kind.strip()
     except (OSError, ValueError):
         return 0.0, ""
