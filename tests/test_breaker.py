@@ -21,6 +21,7 @@ from tests.support.wheels import demo_tool
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import IndexFactory, SandboxFactory
     from tests.support.index import Index
     from tests.support.sandbox import Result, Sandbox
 
@@ -366,6 +367,27 @@ def test_an_answer_that_something_may_stand_in_for_opens_nothing(
     assert (result.out, open_hosts(sandbox)) == ("demo-tool 1.0\n", {})
     assert f"`{demo.host}` {said}" in own_lines(result)[0], result
     assert sandbox.lastgood("run", "other-tool", "--version").out == "other-tool 2.0\n"
+
+
+def test_a_host_that_nothing_may_stand_in_for_is_up_again_once_it_answers(
+    index_factory: IndexFactory, sandbox_factory: SandboxFactory
+) -> None:
+    """Its breaker opens for those who may fall back, and closes with the first refresh that succeeds."""
+    index = index_factory(split_files=True)
+    index.publish(demo_tool("1.0"))
+    sandbox = sandbox_factory(index=index)
+    keep(sandbox)
+    grow_old(sandbox, HOUR)
+    index.publish(demo_tool("2.0"))
+    index.fault(503, on="file")
+    words = ("run", "--fallback-on", "unreachable", "demo-tool", "--version")
+    env = {"UV_HTTP_RETRIES": "0"}
+    assert (sandbox.lastgood(*words, env=env).status != 0, list(open_hosts(sandbox))) == (True, [index.files_host])
+    sandbox.wait_quiet()
+    index.heal()
+    expect_version(sandbox.lastgood("run", "--refresh", "demo-tool", "--version"), "2.0")
+    sandbox.wait_quiet()
+    assert open_hosts(sandbox) == {}
 
 
 @pytest.mark.parametrize("kinds", ["server-error", "not-an-index,auth"])

@@ -263,6 +263,78 @@ def test_what_stands_in_while_what_people_chose_is_lost(index: Index, sandbox: S
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
 
 
+GONE = "warning: the kept `demo-tool` 2.0 was removed from disk; "
+
+
+def hold_and_lose(index: Index, sandbox: Sandbox) -> None:
+    """Keep 1.0 and 2.0, hold 2.0, and lose it."""
+    release(index, sandbox, "1.0", "2.0")
+    assert sandbox.lastgood("hold", "demo-tool").status == 0
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+    shutil.rmtree(place(sandbox, kept(sandbox)["2.0"]))
+
+
+def test_doctor_lets_nothing_take_the_place_of_what_is_held(index: Index, sandbox: Sandbox) -> None:
+    """A card that names what is lost goes away; the next run builds that again and says so."""
+    hold_and_lose(index, sandbox)
+    sandbox.lastgood("doctor", "--fix")
+    result = sandbox.lastgood("run", "demo-tool", "--version")
+    expect_version(result, "2.0", *([GONE + "building it again"] if "warning" in result.err else []))
+    assert (only_record(sandbox).held, sorted(kept(sandbox))) == (True, ["1.0", "2.0"])
+
+
+@pytest.mark.parametrize(
+    ("words", "then"), [("--offline", "running 1.0"), ("--prefer-cache", "running 1.0 while it is built again")]
+)
+def test_what_runs_in_the_place_of_what_is_lost_is_named(index: Index, sandbox: Sandbox, words: str, then: str) -> None:
+    """Where nobody waits for what is lost to be built again, the line says what runs instead."""
+    hold_and_lose(index, sandbox)
+    expect_version(sandbox.lastgood("run", words, "demo-tool", "--version"), "1.0", GONE + then)
+    sandbox.wait_quiet()
+    expect_version(
+        sandbox.lastgood("run", "demo-tool", "--version"), "2.0", *([] if "cache" in words else [GONE + "building it again"])
+    )
+
+
+def test_what_is_promised_of_what_stands_in_for_what_is_held(index: Index, sandbox: Sandbox) -> None:
+    """`warm --check` and a run judge alike: of what is lost only the version is held, and what stands in is of unknown age."""
+    hold_and_lose(index, sandbox)
+    index.stop()
+    shutil.rmtree(sandbox.uv_cache)
+    sandbox.env["LASTGOOD_STALE_MAX"] = "30d"
+    checked = sandbox.lastgood("warm", "--check", "demo-tool")
+    result = sandbox.lastgood("run", "demo-tool", "--version")
+    assert (result.status != 0, checked.status) == (True, 1), (result, checked)
+    assert "1.0 is kept, but it is older than `stale-max`" in checked.out
+    (row,) = sandbox.lastgood("status", "--json").json()["tools"]
+    assert row["outage_runs"] == "", row
+
+
+def test_the_age_of_what_was_built_again_outlasts_its_record(index: Index, sandbox: Sandbox) -> None:
+    """What was gone back to, lost, built again and then rebuilt from its manifest is still older than what was sent back."""
+    release(index, sandbox, "1.0", "2.0")
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    shutil.rmtree(place(sandbox, kept(sandbox)["1.0"]))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    (path,) = (sandbox.home / "records").glob("*.json")
+    before = only_record(sandbox)
+    path.unlink()
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+    after = only_record(sandbox)
+    assert [one.version for one in after.generations] == [one.version for one in before.generations] == ["2.0", "1.0"]
+    assert bool(after.rolled_back()) is True
+
+
+def test_what_goes_on_behind_a_checkout_builds_again_what_is_held(index: Index, sandbox: Sandbox) -> None:
+    """Although an older version that still runs stands in for it."""
+    (sandbox.work / "lastgood.toml").write_text("[tools]\ndemo-tool = '*'\n")
+    hold_and_lose(index, sandbox)
+    assert sandbox.lastgood("warm", "--behind").status == 0
+    sandbox.wait_quiet()
+    index.stop()
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
+
+
 def test_what_people_chose_is_to_be_had_no_more(index: Index, sandbox: Sandbox) -> None:
     """A version that was withdrawn cannot be built again: what else is kept runs, and it does not end in an error."""
     release(index, sandbox, "1.0", "2.0", "3.0")

@@ -47,8 +47,7 @@ def near(home: str, request: "Request", *, whatever_configured: bool = False) ->
         generation = record.runs(home)
         if generation is None or not satisfies(generation.version, request):
             continue
-        # of what is gone back to nobody knows when the index answered for it
-        asked = record.asked if generation.id == record.current else 0.0
+        asked, _ = record.standing_of(generation)
         if policy.may_stand_in(time.time() - asked, request.stale_max):
             found.append((record, generation))
     same = request.fields["interpreter"]

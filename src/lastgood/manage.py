@@ -382,7 +382,8 @@ def _is_due(scene: "Scene", made: "Request") -> bool:
     record = records.look(scene.home, made.id, made.slug)
     if scenes.mode_of(scene, made.mode) == "strict-cache":
         return False
-    if record is not None and record.runs(scene.home) and (record.held or policy.is_fresh(now - record.asked, made.max_age)):
+    stands = record is not None and record.runs(scene.home) and not record.lost(scene.home, made.command)
+    if record is not None and stands and (record.held or policy.is_fresh(now - record.asked, made.max_age)):
         return False
     hosts = [*(record.hosts if record is not None else []), *made.hosts, made.id]
     return breaker.first_open(scene.home, hosts, now, made.fallback_on) is None

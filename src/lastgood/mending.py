@@ -167,7 +167,7 @@ def rewrite_card(home: str, path: str, identity_: str) -> str:
             card = cards.read(file.read())
         best = record.usable(home) if record is not None else None
         how = best.commands.get(card.command) if best is not None else None
-        if record is None or best is None or how is None:
+        if record is None or best is None or how is None or best.id != record.current:  # what stands in is for a run to say
             return remove_card(path)
         _renew(card, record, best, how)
         records.write(path, cards.write(card), durable=False)

@@ -163,14 +163,19 @@ class Record:
         chosen = current is not None and (self.held or self.rolled_back())
         return current.version if current is not None and chosen and current.trouble(home, command) else ""
 
-    def promote(self, home: str, kept: Generation) -> None:
-        """Let a new generation run. With it stays what ran until now, which a rollback goes to, then the newest of the others.
+    def standing_of(self, one: Generation) -> "tuple[float, int]":
+        """When the index last answered for a generation (0: nobody knows), and 1 where it is held; both are the current one's."""
+        return (self.asked, int(self.held)) if one.id == self.current else (0.0, 0)
 
-        What is the same as what ran, built again, takes its place and its age.
-        """
-        ran = self.current
-        same = [one for one in self.generations if one.id == ran and one.digest == kept.digest]
-        kept.kept = min([kept.kept, *(one.kept for one in same)])
+    def first_kept(self, new: Generation) -> float:
+        """When a new generation counts as kept: what is the same as what runs, built again, takes its place and its age."""
+        ran = self.generation()
+        return min(new.kept, ran.kept) if ran is not None and ran.digest == new.digest else new.kept
+
+    def promote(self, home: str, kept: Generation) -> None:
+        """Let a new generation run. With it stays what ran until now, which a rollback goes to, then the newest of the others."""
+        ran, before = self.current, self.generation()
+        same = before is not None and before.digest == kept.digest
         # one without a digest is to be replaced (`doctor --fix`), and must not take the place of a good one among those kept
         standing = [one for one in self.generations if one.digest not in ("", kept.digest) and generations.exists(home, one.id)]
         standing.sort(key=lambda one: (one.id != ran, self.sent_back(one)))

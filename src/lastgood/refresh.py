@@ -8,7 +8,7 @@ import time
 
 from lastgood import behind, breaker, generations, launch, locks, messages, outage, paths, stopping, surroundings, uv
 from lastgood import card as cards
-from lastgood.errors import Damage, LastgoodError, NoUvError
+from lastgood.errors import Damage, LastgoodError, LaunchFailed, NoUvError
 from lastgood.request import without_credentials
 
 TYPE_CHECKING = False
@@ -65,6 +65,22 @@ class Outcome:
         if self.finding is not None and self.finding.verdict == outage.ANSWER:
             return messages.answered(host, self.reason)
         return messages.no_answer(host, self.reason)
+
+
+class Standing:
+    """What of a record can run now.
+
+    card      of the best generation that can; None where none can, or where it does not provide the command (`lacking` it)
+    given_up  [(generation, trouble)]: what would come before it; `lost` where that is the one that people chose
+    """
+
+    __slots__ = ("card", "given_up", "lacking", "lost")
+
+    def __init__(self) -> None:
+        self.card: cards.Card | None = None
+        self.given_up: list[tuple[Generation, str]] = []
+        self.lacking = ""
+        self.lost = False
 
 
 class Job:
@@ -512,6 +528,7 @@ def retain(job: Job, staged: "list[str]", kept: "Generation") -> None:
 
     if job.record is None:
         job.record = records.Record(job.request.id, job.request.fields, job.request.tool)
+    kept.kept = job.record.first_kept(kept)
     records.write_manifest(staged[0], job.record, kept)
     name = paths.slug(f"{job.request.slug}-{kept.version}") if kept.version else job.request.slug
     kept.id = generations.keep(job.home, staged.pop(), name)
@@ -596,7 +613,8 @@ def _changes(before: "Generation | None", after: "Generation | None") -> "list[s
 
 def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None", now: float) -> None:
     finding = outcome.finding
-    named = [finding.host] if finding is not None and finding.host and outcome.kind == OUTAGE else []
+    failed = finding is not None and (finding.verdict == outage.OUTAGE or outcome.kind == OUTAGE)
+    named = [finding.host] if finding is not None and finding.host and failed else []  # each breaker has to be closed again
     record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
     record.configured = list(job.request.hosts)
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
@@ -669,6 +687,38 @@ def write_card(job: Job) -> "cards.Card | None":
     return card
 
 
+def standing(job: Job) -> Standing:
+    """Find what of the job's record can run; the record forgets what cannot, but for what people chose, which is built again."""
+    found, record = Standing(), job.record
+    chosen = record.current if record is not None and (record.held or record.rolled_back()) else ""
+    for one in record.best_first() if record is not None else []:
+        assert record is not None
+        card, trouble = None, "was removed from disk"
+        if generations.exists(job.home, one.id):
+            card = derive_card(job, record, one)
+            if card is None:
+                found.lacking = one.version
+                return found
+            trouble = _cannot_run(job.home, card)
+        if card is not None and not trouble:
+            found.card = card
+            break
+        found.given_up.append((one, trouble))
+        if one.id == chosen:
+            found.lost = True
+        else:
+            record.forget(one.id)
+    return found
+
+
+def _cannot_run(home: str, card: "cards.Card") -> str:
+    try:
+        launch.intact(home, card)
+    except LaunchFailed as error:
+        return f"cannot run: {error}"
+    return ""
+
+
 def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.Card | None":
     """The card of one generation, checking the command first where it was not yet; None where it does not provide it."""
     from lastgood import record as records
@@ -694,7 +744,7 @@ def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.
     named = "\t".join([request.source, *request.extra])
     if without_credentials(named) == named:
         card.spec, card.extra, card.lean = request.source, "\t".join(request.extra), 1
-    card.asked, card.held = record.asked, int(record.held)
+    card.asked, card.held = record.standing_of(generation)
     card.mode, card.max_age, card.patience, card.stale_max = request.mode, request.max_age, request.patience, request.stale_max
     card.lenient = int(request.configuration.where("patience") == "default")
     card.fallback_on = " ".join(request.fallback_on)

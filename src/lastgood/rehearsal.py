@@ -1,13 +1,16 @@
-"""Would it run with no network? The rung of the ladder from which a run would start its tool. Starts nothing and asks nobody."""
+"""Would it run with no network? The rung of the ladder from which a run would start its tool. Starts no tool and asks nobody.
+
+What uv's cache holds is checked as a refresh checks what it has built: that imports it.
+"""
 
 import contextlib
 import os
 import time
 
-from lastgood import generations, identity, ladder, launch, messages, policy, refresh, request, surroundings
+from lastgood import generations, identity, ladder, messages, policy, refresh, request, surroundings
 from lastgood import record as records
 from lastgood import scene as scenes
-from lastgood.errors import LastgoodError, LaunchFailed
+from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,25 +105,12 @@ def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool
 
 
 def _kept(job: "Job") -> "tuple[Card | None, str]":
-    """The card of what is kept for the request itself, or why there is none. What cannot run is forgotten, as a run does."""
-    record, trouble = job.record, ""
-    while record is not None:
-        generation, current = record.usable(job.home), record.generation()
-        if current is not None and (generation is None or generation.id != current.id):
-            record.forget(current.id)
-        if generation is None:
-            break
-        card = refresh.derive_card(job, record, generation)
-        if card is None:
-            return None, f"{generation.version} is kept, but does not provide `{job.request.command}`"
-        try:
-            launch.intact(job.home, card)
-        except LaunchFailed as error:
-            trouble = trouble or f"{card.version} is kept, but cannot run: {error}"
-            record.forget(generation.id)
-        else:
-            return card, ""
-    return None, trouble
+    """The card of what is kept for the request itself, or why there is none."""
+    found = refresh.standing(job)
+    if found.lacking:
+        return None, f"{found.lacking} is kept, but does not provide `{job.request.command}`"
+    standing = [(one, trouble) for one, trouble in found.given_up if generations.exists(job.home, one.id)]
+    return found.card, next((f"{one.version} is kept, but {trouble}" for one, trouble in standing), "")
 
 
 def _lower(job: "Job", beside: "Sequence[str]", *, own: bool, prefer: bool) -> "tuple[str, str, str] | None":

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from lastgood.card import Card
     from lastgood.identity import Request
-    from lastgood.record import Generation, Record
+    from lastgood.record import Record
     from lastgood.refresh import Job, Outcome
     from lastgood.scene import Scene
 
@@ -116,6 +116,7 @@ class _Run:
         self.scene = scene
         self.card: Card | None = None
         self.record: Record | None = None
+        self.lost = ""
         self.stories = 0
         self.warnings = b""  # uv's, for the run of the tool: plain uvx says its own
         self.has_uv = False  # whether it is known that there is one
@@ -138,7 +139,11 @@ class _Run:
         if came == stale.STORY and self.stories < _STORIES:
             return self.go()
         ended = self._identify()
-        return self._plain() if ended is None else ended
+        if ended is not None:
+            return ended
+        if came == stale.STORY:
+            self._warn(f"what is kept of `{self.request.tool}` changes whenever it is looked at; running plain `uvx`")
+        return self._plain()
 
     def _identify(self) -> "int | None":
         from lastgood import identity
@@ -277,38 +282,24 @@ class _Run:
         return job
 
     def _make_card(self) -> None:
-        """The card of the best generation that can run; the current one is built again where it cannot."""
-        self.card = None
-        home, record = self.scene.home, self.record
-        lost = False
-        for one in record.best_first() if record is not None else []:
-            assert record is not None
-            if not generations.exists(home, one.id):
-                lost = self._give_up(record, one, "was removed from disk") or lost
-                continue
-            card = refresh.derive_card(self._job(), record, one)
-            if card is None:
-                return
-            try:
-                launch.intact(home, card)
-            except LaunchFailed as error:
-                lost = self._give_up(record, one, f"cannot run: {error}") or lost
-                continue
-            self.card = card
-            if lost:
-                card.asked, card.held = 0.0, 0  # it stands in until what people chose is built again
-            else:
-                self._write_card(card)
-            return
+        """The card of the best generation that can run; `lost` is why the current one cannot."""
+        current = self.record.current if self.record is not None else ""
+        found = refresh.standing(self._job())
+        self.card = found.card
+        gone = [(one, trouble) for one, trouble in found.given_up if one.id == current]
+        self.lost = "".join(f"the kept `{self.request.tool}` {one.version} {trouble}" for one, trouble in gone)
+        if found.card is not None and not found.lost:
+            self._write_card(found.card)
 
-    def _give_up(self, record: "Record", one: "Generation", trouble: str) -> bool:
-        """Say of the current generation that it cannot run. Whether people chose it: it stays named until it is built again."""
-        if one.id == record.current:
-            self._warn(f"the kept `{self.request.tool}` {one.version} {trouble}; building it again")
-            if record.held or record.rolled_back():
-                return True
-        record.forget(one.id)
-        return False
+    def _say_lost(self, step: str) -> None:
+        """Say that what ran until now cannot, and what becomes of that."""
+        stands_in = f"running {self.card.version}" if self.card is not None else ""
+        then = {
+            policy.RUN: stands_in,
+            policy.BEHIND: f"{stands_in} while it is built again",
+            policy.RUN_OPEN: "building it again once the index answers",  # the next line says what runs, and why
+        }
+        self._warn(f"{self.lost}; {then.get(step, 'building it again')}")
 
     def _write_card(self, card: "Card") -> None:
         from lastgood import record as records
@@ -329,6 +320,8 @@ class _Run:
             if step == policy.RUN:
                 return self._plain()  # what the environment does not provide, uvx names best
             self.card = card = None
+        if self.lost:
+            self._say_lost(step)
         if card is None or step in (policy.REFRESH, policy.OFFLINE):
             return self._refresh_first(mode, offline=step == policy.OFFLINE)
         if step in (policy.WAIT, policy.BEHIND):

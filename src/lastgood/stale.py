@@ -122,7 +122,11 @@ def _others_outcome(scene: "Scene", started: float) -> "behind.Told | None":
     from lastgood import record as records
 
     assert scene.card is not None
-    record = records.look(scene.home, scene.card.record, scene.card.tool)
+    identity = scene.card.record
+    try:
+        record = records.look(scene.home, identity, records.slug_of(identity))
+    except records.NewerFormat:
+        return None
     if record is None or float(record.last.get("at", 0.0)) < started - 1.0:
         return None
     outcome = refresh.replay(record.last, scene.card.fallback_on.split())

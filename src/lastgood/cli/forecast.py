@@ -103,9 +103,8 @@ def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "Forecas
     if not best.commands:
         return rehearsal.NOTHING, ""  # it provides none that was asked for: plain uvx says so
     card = cards.Card()
-    # of what is gone back to nobody knows when the index answered for it
-    card.asked = record.asked if best.id == record.current else 0.0
-    card.max_age, card.stale_max, card.held = wanted.max_age, wanted.stale_max, int(record.held)
+    card.asked, card.held = record.standing_of(best)
+    card.max_age, card.stale_max = wanted.max_age, wanted.stale_max
     stands_in = policy.stands_in(card, wanted.mode, now, falls_back=wanted.falls_back)
     if not stands_in and not record.asked and wanted.falls_back and record.words:
         return None  # it came from uv's cache, which a run would ask again

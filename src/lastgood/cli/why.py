@@ -179,9 +179,8 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
         from lastgood import card as cards
 
         card = cards.Card()
-        card.asked = record.asked if kept.id == record.current else 0.0  # as a run forgets what cannot run
+        card.asked, card.held = record.standing_of(kept)  # as a run has it
         card.max_age, card.stale_max = made.max_age, made.stale_max
-        card.held = int(record.held and not record.lost(scene.home, made.tool))
     hosts = [*(record.hosts if record else []), *made.hosts, made.id]
     down = breaker.first_open(scene.home, hosts, now, made.fallback_on)
     step = policy.decide(card, mode, now, policy.OPEN if down else policy.CLOSED)
