@@ -388,10 +388,12 @@ def test_skip_env_install_never_uses_the_network(demo: Index, sandbox: Sandbox, 
         "-U --no-offline demo-tool --version",
     ],
 )
-@pytest.mark.parametrize("start", ["lastgood run", "env DEMO=1 lastgood run"])
+@pytest.mark.parametrize(
+    "start", ["lastgood run {}", "env LASTGOOD_MODE=strict-latest lastgood run {}", "sh -c 'true; lastgood run {}'"]
+)
 def test_skip_env_install_decides_over_a_mode_in_the_command(demo: Index, sandbox: Sandbox, start: str, words: str) -> None:
     """What a command says of the mode is for other runs: what is kept runs, however old, and nobody is asked."""
-    ini(sandbox, f"skip_install = true\nallowlist_externals = env\ncommands = {start} {words}")
+    ini(sandbox, f"skip_install = true\nallowlist_externals = env, sh\ncommands = {start.format(words)}")
     keep(sandbox)
     keep(sandbox, "--from", "demo-tool", "demo-tool")
     grow_old(sandbox, HOUR)

@@ -401,10 +401,7 @@ def parse(argv: "list[str]") -> Words:
 
 
 def kept_offline(argv: "list[str]") -> "list[str]":
-    """The words after `lastgood run`, with `--offline` in place of what chooses another mode; as they are where nothing does.
-
-    Raises UsageError for lastgood's own options.
-    """
+    """The words after `lastgood run`, with `--offline` in place of all that chooses a mode. Raises UsageError."""
     kept: list[str] = []
     index = 0
     while index < len(argv) and argv[index][:1] == "-" and argv[index] not in ("-", "--"):
@@ -416,7 +413,7 @@ def kept_offline(argv: "list[str]") -> "list[str]":
         if not seen.mode_word and not any(kind in _CHOOSING for _, _, kind in seen.options):
             kept += argv[index : index + taken]
         index += taken
-    return argv if len(kept) == index else ["--offline", *kept, *argv[index:]]
+    return ["--offline", *kept, *argv[index:]]
 
 
 def _own_option(words: Words, argv: "list[str]", index: int) -> int:

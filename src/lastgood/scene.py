@@ -74,7 +74,7 @@ def look(argv: "list[str]", environ: "dict[str, str]", beside: "Sequence[str] | 
 
     Raises Handover, UsageError.
     """
-    words = request.parse(argv)
+    words = request.parse(request.kept_offline(argv) if environ.get(settings.OFFLINE) else argv)
     request.refuse_environment(words, environ)
     place = request.directory(words, environ)
     project = request.project(words, environ)

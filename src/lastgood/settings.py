@@ -71,6 +71,8 @@ FLAGS = {setting.flag: setting for setting in SETTINGS if setting.flag}
 CARD_VARIABLES = tuple(s.env for s in SETTINGS if s.name not in ("home", "quiet"))
 TRACE = "LASTGOOD_INTERNAL__TRACE"
 NOTICES = "LASTGOOD_INTERNAL__NOTICES"
+OFFLINE = "LASTGOOD_INTERNAL__OFFLINE"
+"""Set where a call site forbids the network: no word of a command line and no other variable chooses another mode then."""
 
 
 def environment() -> "dict[str, str]":

@@ -13,7 +13,6 @@ In every environment a command may call `lastgood` without `allowlist_externals`
 keeps lastgood off the network.
 """
 
-import contextlib
 import glob
 import os
 import re
@@ -142,8 +141,7 @@ class LastgoodEnv(RunToxEnv):
     def _in_full(self, cmd: "list[Path | str]") -> "list[Path | str]":
         word, tools = str(cmd[0]), self.tools
         if word in tools:
-            offline = ["--offline"] if _is_skipping(self) else []
-            return [*callsites.program(), "run", *offline, tools[word], *cmd[1:]]
+            return [*callsites.program(), "run", tools[word], *cmd[1:]]
         if "/" not in word and shutil.which(word, path=self.environment_variables["PATH"]) is None:
             raise Fail(f"{self.where}: `{word}` is neither one of its `tools` nor on PATH{_advice(word, tools)}")
         return cmd
@@ -217,11 +215,7 @@ def tox_add_env_config(env_conf: "EnvConfigSet", state: "State") -> None:
         allowed = (_NAME, glob.escape(callsites.program()[0]))
         _extend(env_conf, "allowlist_externals", lambda values: list(dict.fromkeys([*values, *allowed])))
     options = state.conf.options
-    skips = getattr(options, "skip_env_install", False)
-    for key in _COMMANDS if skips else ():
-        if key in env_conf:
-            _extend(env_conf, key, lambda commands: [_offline(command) for command in commands])
-    warms = getattr(options, "no_test", False) and not skips
+    warms = getattr(options, "no_test", False) and not getattr(options, "skip_env_install", False)
     if warms and "extra_setup_commands" in env_conf:
         _extend(env_conf, "extra_setup_commands", lambda commands: [*commands, *_warming(env_conf)])
 
@@ -268,17 +262,6 @@ def _runs(env_conf: "EnvConfigSet") -> "list[list[str]]":
     return found
 
 
-def _offline(command: "Command") -> "Command":
-    """A command that asks nobody even where it calls `lastgood run` in a mode of its own; any other as it is."""
-    call = callsites.called(command.args)
-    words = call.words if call is not None and not call.program else []
-    before = len(command.args) - len(words)
-    if words and command.args[before:] == words:  # they stand elsewhere in the script of a shell
-        with contextlib.suppress(LastgoodError):  # lastgood says what is wrong with them
-            command.args = [*command.args[:before], *request.kept_offline(words)]
-    return command
-
-
 def _is_kept(words: "list[str]") -> bool:
     try:
         given = request.parse(words)
@@ -293,7 +276,7 @@ def _is_kept(words: "list[str]") -> bool:
 @impl
 def tox_before_run_commands(tox_env: "ToxEnv") -> None:
     """Let commands, and what they start, find `lastgood`; put the network out of its reach where tox is to install nothing."""
-    variables = {settings.BY_NAME["mode"].env: "strict-cache"} if _is_skipping(tox_env) else {}
+    variables = {settings.BY_NAME["mode"].env: "strict-cache", settings.OFFLINE: "1"} if _is_skipping(tox_env) else {}
     path = tox_env.environment_variables["PATH"]
     if shutil.which(_NAME, path=path) is None:  # tox from `uv tool` or pipx: what came with it is not on PATH
         variables["PATH"] = f"{path}{os.pathsep}{_directory_of_its_own(tox_env)}"
