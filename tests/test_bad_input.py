@@ -353,7 +353,33 @@ def test_a_path_that_leads_up_to_a_project(sandbox: Sandbox) -> None:
         (below.parent / "setup.py").unlink()
         refused = sandbox.lastgood("run", *words, cwd=place)
         assert (refused.status, refused.err.count("\n"), "no Python project is there" in refused.err) == (2, 1, True), refused
-    assert sandbox.lastgood("run", "../../x.whl", cwd=below).err == sandbox.uvx("../../x.whl", cwd=below).err
+    for file in ("../../x.whl", "../../x.whl#sha256=0"):
+        assert sandbox.lastgood("run", file, cwd=below).err == sandbox.uvx(file, cwd=below).err
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "../{}[x]",
+        "../{}; python_version > '3'",
+        "../{}[x] ; python_version > '3'",
+        "${{PLACE}}/work/../{}",
+        "../${{WHEEL}}",
+        "../{} ",
+        "nowhere/../../{}",
+    ],
+)
+def test_a_path_that_says_more_than_a_path(sandbox: Sandbox, source: str) -> None:
+    """Extras, a marker, a variable, blanks, and what only uv's reading of `..` finds: uvx runs it, and so does lastgood."""
+    wheel = demo_tool("1.0").write(sandbox.root).name
+    sandbox.env |= {"PLACE": str(sandbox.root), "WHEEL": wheel}
+    named = source.format(wheel)
+    for words in (("--from", named, "demo-tool"), (named,)):
+        theirs, ours = sandbox.uvx(*words, "--version"), sandbox.lastgood("run", *words, "--version")
+        assert (theirs.status, theirs.out) == (0, "demo-tool 1.0\n"), theirs
+        assert (ours.status, ours.out) == (0, "demo-tool 1.0\n"), ours
+    warmed = sandbox.lastgood("warm", named)
+    assert (warmed.status, "cannot be kept" in warmed.err) == (1, True), warmed
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "/", "a/b", "demo tool", ""])

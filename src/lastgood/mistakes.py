@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MEANT = (("./", "../", "/", "~"), (".whl", ".tar.gz", ".zip"))  # how a file begins, or ends, that was meant to be run
 _PROJECT = ("pyproject.toml", "setup.py")  # one of them makes a directory a Python project to uv
+_MORE = ("[", "#", ";", "${")  # what uv reads in a path besides the path: extras, a fragment, a marker, a variable
 
 
 def refuse_file(words: "Words", environ: "Mapping[str, str]") -> None:
@@ -60,8 +61,11 @@ def refuse_nowhere(refusal: "request.Handover") -> None:
 
 
 def leads_nowhere(source: str) -> bool:
-    """Whether `source` leads up by `..` to where neither a project nor a file is."""
-    return ".." in source.replace("\\", "/").split("/") and not _is_there(source)
+    """Whether `source` leads up by `..` to where neither a project nor a file is; no path that only uv can read does."""
+    path = source.strip()
+    if any(sign in path for sign in _MORE) or ".." not in path.replace("\\", "/").split("/"):
+        return False
+    return not _is_there(path) and not _is_there(os.path.normpath(path))  # uv takes `..` by the text, and follows no link
 
 
 def _is_there(path: str) -> bool:
