@@ -244,6 +244,23 @@ def test_a_hook_that_is_configured_names_its_tool(demo: Index, sandbox: Sandbox)
     assert (result.status, "the hook names no tool" in result.err) == (2, True), result
 
 
+@pytest.mark.parametrize("option", ["--prefer-offline", "--mode prefer-cache", "--max-age=1h", "--no-cache", "--quiet"])
+def test_a_hook_with_an_option_names_its_tool(demo: Index, sandbox: Sandbox, option: str) -> None:
+    """Lastgood's own options and those of uvx before the tool do not make it a hook without one."""
+    del demo
+    entry = f"lastgood run {option} demo-tool --version"
+    entries = ["lastgood run --mode", "lastgood run --mode=x demo-tool", f"lastgood run {option}", entry]  # the last is right
+    listed = [f"  - {{id: hook{n}, name: hook, language: system, entry: {text}}}\n" for n, text in enumerate(entries)]
+    (sandbox.work / ".pre-commit-config.yaml").write_text("repos:\n- repo: local\n  hooks:\n" + "".join(listed), "utf-8")
+    (sandbox.work / "demo-tool").touch()
+    words = [*option.split(), "demo-tool", "--version", "demo-tool"]
+    result = sandbox.lastgood("run", *words, env={"PRE_COMMIT": "1"})
+    assert (result.status, result.out, own_lines(result)) == (0, "demo-tool 1.0\n", []), result
+    elsewhere = {"PRE_COMMIT": "1", "LASTGOOD_HOME": str(sandbox.root / "new")}
+    refused = sandbox.lastgood("run", *option.split(), "demo-tool", "a.py", env=elsewhere)
+    assert (refused.status, "the hook names no tool" in refused.err) == (2, True), refused
+
+
 def test_a_tool_that_is_called_like_a_file(demo: Index, sandbox: Sandbox) -> None:
     """It runs in a hook that says `--from`, as the error advises, and everywhere else."""
     del demo

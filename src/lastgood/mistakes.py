@@ -5,7 +5,7 @@ import os
 import sys
 
 from lastgood import outage, request, settings, uv
-from lastgood.errors import SettingError, UsageError
+from lastgood.errors import LastgoodError, SettingError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,20 @@ def _is_hooks(plain: "list[str]") -> bool:
     found = [hook.words for hook in hooks.HOOKS]
     with contextlib.suppress(SettingError, OSError):  # the hook runner says what is wrong with it
         found += [call.words for path in hookfile.find(os.getcwd()) for call in hookfile.calls(path)]
-    return any(words and plain[: len(words)] == words for words in found)
+    return any(words and plain[: len(words)] == words for words in map(_plain, found))
+
+
+def _plain(argv: "list[str]") -> "list[str]":
+    """The words of a hook without lastgood's own options; none where they name no tool."""
+    try:
+        words = request.parse(argv)
+    except request.Handover as refusal:
+        if refusal.words is None:
+            return []
+        words = refusal.words
+    except LastgoodError:
+        return []  # the hook says so itself
+    return words.plain if words.target else []
 
 
 def refuse_nowhere(refusal: "request.Handover") -> None:
