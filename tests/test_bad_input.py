@@ -439,6 +439,19 @@ def test_a_uv_that_is_another_program(demo: Index, sandbox: Sandbox, program: st
     assert_one_line(sandbox, before, sandbox.lastgood("run", "demo-tool", env={"LASTGOOD_UV": program}), said)
 
 
+@pytest.mark.parametrize("program", ["/bin/true", "/bin/false", "/bin/echo"])
+def test_a_uv_that_is_another_program_where_plain_uvx_runs(demo: Index, sandbox: Sandbox, program: str) -> None:
+    """A hook or a step of CI may not pass without having run anything; a uv that is one runs the same words."""
+    wheel = f"./{demo_tool('1.0').write(sandbox.work).name}"
+    said = f"`{program}` (LASTGOOD_UV) is no uv: it ended without starting anything"
+    before = files_of(sandbox)
+    for words in ([wheel, "--version"], ["--no-cache", "demo-tool", "--version"], ["--help"]):
+        assert_one_line(sandbox, before, sandbox.lastgood("run", "--prefer-cache", *words, env={"LASTGOOD_UV": program}), said)
+    assert demo.requests() == []
+    result = sandbox.lastgood("run", wheel, "--version", env={"LASTGOOD_UV": str(sandbox.bin / "uv")})
+    assert (result.status, result.out, result.err.count("lastgood")) == (0, "demo-tool 1.0\n", 0), result
+
+
 def test_a_uv_that_has_become_another_program(demo: Index, sandbox: Sandbox) -> None:
     """What is kept runs without it; where nothing may stand in for the index, one line says what is wrong."""
     keep(sandbox)

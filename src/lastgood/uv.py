@@ -157,6 +157,8 @@ def starts_shim(program: str, environ: "Mapping[str, str]") -> bool:
 def hand_over(plain: "Sequence[str]", environ: "dict[str, str]") -> "NoReturn":
     """Become plain uvx with the same words. Raises NoUvError or LaunchFailed."""
     found = find(environ)
+    if environ.get("LASTGOOD_UV") and not is_uv(found, environ):
+        raise another_program(found)  # what does nothing and succeeds would look like a tool that ran
     launch.become(found.uvx[0], [*found.uvx, *plain], environ)
 
 
