@@ -7,6 +7,7 @@ on the pure functions that decide it.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -327,26 +328,119 @@ def test_a_range_is_no_pin(demo: Index, sandbox: Sandbox, target: str) -> None:
     expect_version(demo_run(sandbox, target=target), "1.5")
 
 
-HOWS = [(unkept, how) for unkept in ("home", "shared home", "--no-cache", "--env-file") for how in ("variable", "flag")]
+UNKEPT = ("home", "shared home", "--no-cache", "--env-file=/dev/null", "UV_ENV_FILE")
+HOWS = [(unkept, how) for unkept in UNKEPT for how in ("variable", "flag", "file", "entry", "user's file")]
 
 
-@pytest.mark.parametrize(("unkept", "how"), [*HOWS, ("home", "file"), ("shared home", "file")])
+@pytest.mark.parametrize(("unkept", "how"), [*HOWS, *(("--env-file .env", how) for how in ("variable", "flag", "file"))])
 def test_strict_cache_asks_nobody_where_plain_uvx_runs(demo: Index, sandbox: Sandbox, how: str, unkept: str) -> None:
     """What becomes plain uvx becomes `uvx --offline`: with nothing in its cache that is its error, and no request."""
     env: dict[str, str | None] = {"LASTGOOD_MODE": "strict-cache"} if how == "variable" else {}
     words = ["--mode=strict-cache"] if how == "flag" else []
     if how == "file":
         (sandbox.work / "lastgood.toml").write_text('mode = "strict-cache"\n')
+    elif how == "entry":
+        (sandbox.work / "lastgood.toml").write_text('mode = "prefer-cache"\n[tools]\ndemo-tool = {mode = "strict-cache"}\n')
+    elif how == "user's file":
+        (sandbox.config_home / "lastgood").mkdir()
+        (sandbox.config_home / "lastgood" / "lastgood.toml").write_text('mode = "strict-cache"\n')
     if unkept == "home":
         env["LASTGOOD_HOME"] = "/proc/none"
     elif unkept == "shared home":
         sandbox.home.mkdir()
         sandbox.home.chmod(0o777)
+    elif unkept == "UV_ENV_FILE":
+        env[unkept] = "/dev/null"
     else:
         (sandbox.work / ".env").touch()
-        words += [unkept] if unkept == "--no-cache" else [unkept, ".env"]
-    result = sandbox.lastgood("run", *words, "demo-tool", "--version", env=env)
-    assert (result.status, result.out, demo.requests(), sandbox.starts()) == (1, "", [], 0), result
+        words += unkept.split()
+    for last in ["--version"] if unkept == "--env-file .env" else ["--version", "--offline"]:  # a word of the tool's own
+        result = sandbox.lastgood("run", *words, "demo-tool", last, env=env)
+        assert (result.status, result.out, demo.requests(), sandbox.starts()) == (1, "", [], 0), result
+
+
+@pytest.mark.parametrize("words", ["--refresh", "--refresh-package=demo-tool", "-U", "--no-offline", "--mode=prefer-cache"])
+@pytest.mark.parametrize("how", ["variable", "file"])
+def test_a_word_wins_over_strict_cache_where_plain_uvx_runs(demo: Index, sandbox: Sandbox, words: str, how: str) -> None:
+    """One that asks for news, or chooses another mode, as for what is kept: `uvx --offline --refresh` would be refused."""
+    env: dict[str, str | None] = {"LASTGOOD_MODE": "strict-cache"} if how == "variable" else {}
+    if how == "file":
+        (sandbox.work / "lastgood.toml").write_text('mode = "strict-cache"\n')
+    result = demo_run(sandbox, words, "--no-cache", env=env)
+    assert (result.status, result.out, bool(demo.requests("page"))) == (0, "demo-tool 1.0\n", True), result
+    wheel = f"./{demo_tool('1.0').write(sandbox.work).name}"
+    result = demo_run(sandbox, words, target=wheel, env=env)
+    assert (result.status, result.out, own_lines(result)) == (0, "demo-tool 1.0\n", []), result
+
+
+@pytest.mark.parametrize(
+    "words", ["--offline", "--env-file=/dev/null --offline", "--env-file /dev/null --offline", "--no-cache --offline"]
+)
+def test_offline_is_said_once_where_plain_uvx_runs(demo: Index, sandbox: Sandbox, words: str) -> None:
+    """Uvx takes it once: beside `strict-cache` it stays as it is."""
+    wheel = f"./{demo_tool('1.0').write(sandbox.work).name}"
+    result = demo_run(sandbox, *words.split(), target=wheel, env={"LASTGOOD_MODE": "strict-cache"})
+    assert (result.status, result.out, demo.requests()) == (0, "demo-tool 1.0\n", []), result
+
+
+@pytest.mark.parametrize("words", ["demo-tool", "demo-tool@1.0", "--from demo-tool demo-tool", "--from=demo-tool other-name"])
+def test_the_mode_of_an_entry_wins_where_plain_uvx_runs(index: Index, sandbox: Sandbox, words: str) -> None:
+    """Over the mode of the file, either way, however the tool is named."""
+    index.publish(demo_tool("1.0", extra_commands=("other-name",)))
+    table = sandbox.work / "lastgood.toml"
+    asking = ["run", "--no-cache", *words.split(), "--version"]
+    table.write_text('mode = "strict-cache"\n[tools]\ndemo-tool = {mode = "prefer-latest"}\n')
+    result = sandbox.lastgood(*asking)
+    assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
+    index.clear_requests()
+    table.write_text('mode = "prefer-latest"\n[tools]\ndemo-tool = {mode = "strict-cache"}\n')
+    assert (sandbox.lastgood(*asking).status, index.requests()) == (1, [])
+
+
+def test_strict_cache_is_that_of_the_directory_that_plain_uvx_changes_to(demo: Index, sandbox: Sandbox) -> None:
+    """`--directory` counts as for what is kept; a file that cannot be read is in nobody's way."""
+    below = sandbox.work / "below"
+    below.mkdir()
+    table = below / "lastgood.toml"
+    table.write_text('mode = "strict-cache"\n')
+    words = ["--no-cache", "--directory", "below"]
+    assert (demo_run(sandbox, *words).status, demo.requests()) == (1, [])
+    expect_version(demo_run(sandbox, "--no-cache"), "1.0")
+    for broken in ('mode = "strict-cash"\n', "mode = \n", 'mod = "strict-cache"\n'):
+        table.write_text(broken)
+        expect_version(demo_run(sandbox, *words), "1.0")
+
+
+def test_strict_cache_runs_what_is_installed(demo: Index, sandbox: Sandbox) -> None:
+    """What `uv tool install` has needs no index: plain uvx runs it, with nobody asked."""
+    (sandbox.work / "lastgood.toml").write_text('mode = "strict-cache"\n')
+    assert sandbox.run(["uv", "tool", "install", "demo-tool"]).status == 0
+    demo.clear_requests()
+    result = demo_run(sandbox)
+    assert (result.status, result.out, own_lines(result), demo.requests()) == (0, "demo-tool 1.0\n", [], []), result
+
+
+@pytest.mark.parametrize("how", ["variable", "flag"])
+def test_strict_cache_asks_nobody_after_a_bug(demo: Index, sandbox: Sandbox, how: str) -> None:
+    """Plain uvx takes over with `--offline`; a word of uvx's own still wins."""
+    code = (
+        "import sys\n"
+        "class Bug:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'lastgood.identity':\n"
+        "            raise KeyError('x')\n"
+        "sys.meta_path.insert(0, Bug())\n"
+        "from lastgood.__main__ import launch\n"
+        "launch()\n"
+    )
+    env: dict[str, str | None] = {"LASTGOOD_MODE": "strict-cache"} if how == "variable" else {}
+    flag = ["--mode=strict-cache"] if how == "flag" else []
+    words = [sys.executable, "-c", code, "run"]
+    result = sandbox.run([*words, *flag, "demo-tool", "--offline"], env=env)
+    assert (result.status, result.out, demo.requests()) == (1, "", []), result
+    assert own_lines(result)[0].startswith("warning: internal error (KeyError: 'x'), running plain `uvx`"), result
+    result = sandbox.run([*words, "--refresh", "demo-tool", "--version"], env=env)
+    assert (result.status, result.out) == (0, "demo-tool 1.0\n"), result
 
 
 @pytest.mark.parametrize("age", [[], ["--max-age", "0"], ["--mode", "prefer-cache", "--max-age", "0"]], ids=" ".join)

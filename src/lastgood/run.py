@@ -26,7 +26,7 @@ from lastgood import (
 )
 from lastgood import card as cards
 from lastgood import scene as scenes
-from lastgood.errors import LastgoodError, LaunchFailed, NoUvError, StateError
+from lastgood.errors import LastgoodError, LaunchFailed, NoUvError, SettingError, StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lastgood.identity import Request
     from lastgood.record import Record
     from lastgood.refresh import Job, Outcome
+    from lastgood.request import Words
     from lastgood.scene import Scene
 
 _WARMABLE = ("--from", "--with", "--python")  # the options of uvx that `lastgood warm` knows, too
@@ -55,24 +56,59 @@ def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, 
     mistakes.refuse_nowhere(refusal)
     if isinstance(refusal, request.NearMiss):  # uvx will only say that it knows no such option
         messages.say("hint", refusal.reason, environ)
-    if refusal.words is None:
+    words = refusal.words
+    if words is None:
         return _uvx(argv, environ, refusal.origin)
-    mode = refusal.words.flags.get("mode") or environ.get(settings.BY_NAME["mode"].env, "")
-    offline = bool(refusal.words.target) and refusal.words.offline is None and mode.strip() == "strict-cache"
-    return _uvx(refusal.words.plain, environ, refusal.origin, offline=offline)
+    offline = False
+    if _is_open(words):
+        mode = _said_mode(words, environ) or _mode_of_files(words, environ, refusal.origin)
+        offline = mode == "strict-cache"
+    return _uvx(words.plain, environ, refusal.origin, offline=offline)
 
 
 def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> int:
-    """Become plain uvx after a failure of lastgood's own, in the directory `origin` where one had been left."""
+    """Become plain uvx after a failure of lastgood's own, in the directory `origin` where one had been left.
+
+    No configuration is read for it: something is broken already.
+    """
     try:
-        words = request.parse(argv).plain
+        words = request.parse(argv)
     except request.Handover as refusal:
-        words = refusal.words.plain if refusal.words is not None else argv
-    return _uvx(words, environ, origin)
+        if refusal.words is None:
+            return _uvx(argv, environ, origin)
+        words = refusal.words
+    return _uvx(words.plain, environ, origin, offline=_is_open(words) and _said_mode(words, environ) == "strict-cache")
+
+
+def _is_open(words: "Words") -> bool:
+    """Whether the words leave it to the mode whom uvx asks: its own words for that win, and it refuses some beside `--offline`."""
+    if not words.target or words.offline is not None or words.fresh:
+        return False
+    cut_short = words.plain[: words.cut][-1:] == ["--env-file"]  # its value was read as the tool: `--offline` may still follow
+    return not cut_short or "--offline" not in words.plain
+
+
+def _said_mode(words: "Words", environ: "dict[str, str]") -> str:
+    """The mode that a flag or the variable chooses; "" where neither does."""
+    return words.flags.get("mode") or environ.get(settings.BY_NAME["mode"].env, "").strip()
+
+
+def _mode_of_files(words: "Words", environ: "dict[str, str]", origin: str) -> str:
+    """The mode that configuration files choose for these words; "" where they cannot be read, which plain uvx does not need."""
+    from lastgood import identity, project, surroundings  # only what becomes plain uvx asks for them here
+
+    place = "." if origin else request.directory(words, environ) or "."
+    try:
+        cwd = os.path.realpath(place)
+        user = surroundings.user_config(environ)
+        tool, package = identity._table_names(words)  # noqa: SLF001 (the names that the request itself would have)
+        return project.load(surroundings.configs(cwd), user, {}, {}, tool, cwd, package).mode()
+    except (SettingError, OSError):
+        return ""
 
 
 def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str, *, offline: bool = False) -> int:
-    if offline and "--offline" not in plain:
+    if offline:
         plain = ["--offline", *plain]  # a mode is no word of uvx's, and `strict-cache` asks nobody
     try:
         if origin:
@@ -156,7 +192,7 @@ class _Run:
         return None
 
     def _plain(self) -> int:
-        offline = scenes.mode_of(self.scene, self.request.mode) == "strict-cache"
+        offline = _is_open(self.scene.words) and scenes.mode_of(self.scene, self.request.mode) == "strict-cache"
         return _uvx(self.request.plain, self.scene.environ, self.scene.origin, offline=offline)
 
     def _warn(self, line: str) -> None:
