@@ -328,11 +328,11 @@ def test_a_range_is_no_pin(demo: Index, sandbox: Sandbox, target: str) -> None:
     expect_version(demo_run(sandbox, target=target), "1.5")
 
 
-UNKEPT = ("home", "shared home", "--no-cache", "--env-file=/dev/null", "UV_ENV_FILE")
+UNKEPT = ("home", "shared home", "--no-cache", "--env-file=/dev/null", "--env-file .env", "UV_ENV_FILE")
 HOWS = [(unkept, how) for unkept in UNKEPT for how in ("variable", "flag", "file", "entry", "user's file")]
 
 
-@pytest.mark.parametrize(("unkept", "how"), [*HOWS, *(("--env-file .env", how) for how in ("variable", "flag", "file"))])
+@pytest.mark.parametrize(("unkept", "how"), HOWS)
 def test_strict_cache_asks_nobody_where_plain_uvx_runs(demo: Index, sandbox: Sandbox, how: str, unkept: str) -> None:
     """What becomes plain uvx becomes `uvx --offline`: with nothing in its cache that is its error, and no request."""
     env: dict[str, str | None] = {"LASTGOOD_MODE": "strict-cache"} if how == "variable" else {}
@@ -354,7 +354,7 @@ def test_strict_cache_asks_nobody_where_plain_uvx_runs(demo: Index, sandbox: San
     else:
         (sandbox.work / ".env").touch()
         words += unkept.split()
-    for last in ["--version"] if unkept == "--env-file .env" else ["--version", "--offline"]:  # a word of the tool's own
+    for last in ("--version", "--offline"):  # a word of the tool's own
         result = sandbox.lastgood("run", *words, "demo-tool", last, env=env)
         assert (result.status, result.out, demo.requests(), sandbox.starts()) == (1, "", [], 0), result
 
@@ -381,6 +381,14 @@ def test_offline_is_said_once_where_plain_uvx_runs(demo: Index, sandbox: Sandbox
     wheel = f"./{demo_tool('1.0').write(sandbox.work).name}"
     result = demo_run(sandbox, *words.split(), target=wheel, env={"LASTGOOD_MODE": "strict-cache"})
     assert (result.status, result.out, demo.requests()) == (0, "demo-tool 1.0\n", []), result
+
+
+def test_an_option_of_lastgoods_own_after_one_of_plain_uvx(demo: Index, sandbox: Sandbox) -> None:
+    """It does not reach uvx, also where the other one's value is a word of its own."""
+    del demo
+    (sandbox.work / ".env").touch()
+    result = demo_run(sandbox, "--env-file", ".env", "--prefer-offline")
+    assert (result.status, result.out, own_lines(result)) == (0, "demo-tool 1.0\n", []), result
 
 
 @pytest.mark.parametrize("words", ["demo-tool", "demo-tool@1.0", "--from demo-tool demo-tool", "--from=demo-tool other-name"])

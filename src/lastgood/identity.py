@@ -115,7 +115,7 @@ def identify(scene: "Scene") -> Request:
     The scene stays as it is: identified again, it comes to the same.
     """
     words, environ = scene.words.copy(), scene.environ
-    tool, package = _table_names(words)
+    tool, package = table_names(words)
     user = surroundings.user_config(environ)
     configuration = project.load(scene.configs, user, environ, words.flags, tool, scene.cwd, package)
     made = Request()
@@ -138,7 +138,7 @@ def identify(scene: "Scene") -> Request:
     return made
 
 
-def _table_names(words: "Words") -> "tuple[str, str]":
+def table_names(words: "Words") -> "tuple[str, str]":
     """What an entry of the table may be called to count: the command, and the package that `--from` names ("" without)."""
     given = words.value("--from")
     try:

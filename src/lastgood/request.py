@@ -231,7 +231,8 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 class Handover(Exception):  # noqa: N818 (no failure: these words are plain uvx's)
     """These words belong to plain uvx, untouched. `reason` says why; `words` is what was read of them.
 
-    `origin` is the working directory to go back to first ("" where it was never left).
+    `origin` is the working directory to go back to first ("" where it was never left), `taken` how many words an option took
+    that is plain uvx's.
     """
 
     def __init__(self, reason: str, words: "Words | None" = None) -> None:
@@ -239,6 +240,7 @@ class Handover(Exception):  # noqa: N818 (no failure: these words are plain uvx'
         self.reason = reason
         self.words = words
         self.origin = ""
+        self.taken = 1
 
 
 class NotAName(Handover):
@@ -383,7 +385,7 @@ def parse(argv: "list[str]") -> Words:
             except Handover as error:
                 # lastgood's own options may still follow and must not reach uvx, so reading goes on
                 doubt = doubt or error
-                taken = 1
+                taken = error.taken
             words.plain += argv[index : index + taken]
         index += taken
     words.cut = len(words.plain)
@@ -408,8 +410,8 @@ def kept_offline(argv: "list[str]") -> "list[str]":
         seen = Words()
         try:
             taken = _own_option(seen, argv, index) or _option(seen, argv, index)
-        except Handover:
-            taken = 1  # it stays, as in `parse`: beside `--offline` plain uvx asks nobody either
+        except Handover as error:
+            taken = error.taken  # it stays, as in `parse`: beside `--offline` plain uvx asks nobody either
         if not seen.mode_word and not any(kind in _CHOOSING for _, _, kind in seen.options):
             kept += argv[index : index + taken]
         index += taken
@@ -493,7 +495,9 @@ def _take(words: Words, name: str, value: "str | None", argv: "list[str]", index
         raise Handover(f"`{name}` is given twice")
     words.options.append((canonical, value, kind))
     if kind == "hand":
-        raise Handover(f"`{name}` is plain uvx's")
+        refusal = Handover(f"`{name}` is plain uvx's")
+        refusal.taken = taken
+        raise refusal
     return taken
 
 

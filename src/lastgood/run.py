@@ -77,15 +77,14 @@ def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> i
         if refusal.words is None:
             return _uvx(argv, environ, origin)
         words = refusal.words
+    except Exception:  # noqa: BLE001 (the bug may be there)
+        return _uvx(argv, environ, origin)
     return _uvx(words.plain, environ, origin, offline=_is_open(words) and _said_mode(words, environ) == "strict-cache")
 
 
 def _is_open(words: "Words") -> bool:
     """Whether the words leave it to the mode whom uvx asks: its own words for that win, and it refuses some beside `--offline`."""
-    if not words.target or words.offline is not None or words.fresh:
-        return False
-    cut_short = words.plain[: words.cut][-1:] == ["--env-file"]  # its value was read as the tool: `--offline` may still follow
-    return not cut_short or "--offline" not in words.plain
+    return bool(words.target) and words.offline is None and not words.fresh
 
 
 def _said_mode(words: "Words", environ: "dict[str, str]") -> str:
@@ -101,7 +100,7 @@ def _mode_of_files(words: "Words", environ: "dict[str, str]", origin: str) -> st
     try:
         cwd = os.path.realpath(place)
         user = surroundings.user_config(environ)
-        tool, package = identity._table_names(words)  # noqa: SLF001 (the names that the request itself would have)
+        tool, package = identity.table_names(words)
         return project.load(surroundings.configs(cwd), user, {}, {}, tool, cwd, package).mode()
     except (SettingError, OSError):
         return ""
