@@ -327,6 +327,7 @@ def test_a_command_that_is_not_there_is_promised_by_nobody(demo: Index, sandbox:
     assert (warmed.status, own_lines(warmed)) == (1, [said]), warmed
     checked = sandbox.lastgood("warm", "--check")
     assert (checked.status, "1.0 is kept, but does not provide `no-such-command`" in checked.out) == (1, True), checked
+    assert own_lines(checked) == ["error: `no-such-command` would not run with no network"]
     assert "provides no `no-such-command`" in sandbox.lastgood("why", "no-such-command").out
     (row,) = sandbox.lastgood("status", "--json").json()["tools"]
     assert row["outage_rung"] == "nothing", row

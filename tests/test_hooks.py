@@ -889,6 +889,16 @@ def test_plain_uvx_and_lastgood_with_nothing_kept(demo: Index, sandbox: Sandbox)
     assert steps == ["run `lastgood warm` while the index is up", shimmed], result
 
 
+def test_a_hook_whose_words_are_plain_uvxs(demo: Index, sandbox: Sandbox) -> None:
+    """Nothing is kept of a hook with `--no-cache`: `warm` is advised for the other one alone."""
+    demo.stop()
+    local(sandbox, "lastgood run --no-cache demo-tool", "lastgood run other-tool")
+    assert own_lines(sandbox.lastgood("warm", "--check")) == [
+        "error: `other-tool` would not run with no network; run `lastgood warm` while the index is up",
+        "error: `demo-tool` would not run with no network",
+    ]
+
+
 def test_a_hook_that_starts_plain_uvx_and_an_installed_tool(demo: Index, sandbox: Sandbox) -> None:
     """Plain uvx needs no network for what `uv tool install` has installed; what is missing besides is said on a line of its own."""
     bin_ = {"UV_TOOL_BIN_DIR": str(sandbox.root / "tool-bin")}

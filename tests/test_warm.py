@@ -587,6 +587,23 @@ def test_what_is_advised_where_something_is_missing(sandbox: Sandbox, words: lis
     assert "s3cret" not in result.out
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["python3.12"], "python3.12"),
+        (["./tool"], "./tool"),
+        (["--words", "lastgood run --no-cache demo-tool"], "demo-tool"),
+    ],
+)
+def test_what_plain_uvx_runs_is_not_advised_to_be_warmed(demo: Index, sandbox: Sandbox, words: list[str], named: str) -> None:
+    """Nothing can be kept of it, so `warm` would not help: `--check` says only that it would not run."""
+    del demo
+    (sandbox.work / "tool").mkdir()
+    result = sandbox.lastgood("warm", "--check", *words)
+    assert (result.status, own_lines(result)) == (1, [f"error: `{named}` would not run with no network"]), result
+    assert result.out.startswith(f"{named}  nothing     plain `uvx` runs: "), result
+
+
 def test_what_is_advised_for_all(demo: Index, sandbox: Sandbox) -> None:
     """`--all` is part of the command that `--all --check` advises."""
     keep(sandbox)

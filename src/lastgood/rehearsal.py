@@ -62,14 +62,25 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
             made = identity.identify(scene)
             try:
                 name, said, version = _find(scene, made, beside, own=own)
+                in_vain = name == NOTHING and _lacks_command(scene, made)
             except records.NewerFormat:
                 return _of_newer(made)
     except request.Handover as refusal:
         return _plain(refusal, environ)
     found = Rung(made.tool, name, said, made, version=version)
     mode = scenes.mode_of(scene, made.mode)
-    found.warmable = mode != "strict-latest" and (made.falls_back or mode != "prefer-latest")
+    falls_back = mode != "strict-latest" and (made.falls_back or mode != "prefer-latest")
+    found.warmable = falls_back and not in_vain
     return found
+
+
+def _lacks_command(scene: "Scene", made: "Request") -> bool:
+    """Whether what is kept, and stands, has no such command: the same from the index would have none, either."""
+    record = records.look(scene.home, made.id, made.slug)
+    kept = record.generation() if record is not None else None
+    if kept is None or not made.command or not generations.exists(scene.home, kept.id):
+        return False
+    return refresh.provided(f"{scene.home}/generations/{kept.id}", made, scene.environ) is None
 
 
 def _of_newer(made: "Request") -> Rung:
@@ -180,7 +191,9 @@ def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
         version = installed(environ, found, beside)
         if version is not None:
             return Rung(found.name, INSTALLED, f"{version} {INSTALLED_SAID}", version=version)
-    return Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
+    plain = Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
+    plain.warmable = words is not None and not words.target  # once a tool is named there
+    return plain
 
 
 def installed(environ: "dict[str, str]", wanted: "Target", beside: "Sequence[str]") -> "str | None":
