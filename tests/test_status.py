@@ -492,6 +492,32 @@ def test_of_one_tool(alone: Sandbox) -> None:
     assert as_json(alone, "black")["tools"] == []
 
 
+@pytest.mark.parametrize("tool", ["demo-tool", "demo-tool==1.0", "demo-tool>=1"])
+def test_of_one_tool_where_the_configuration_is_wrong(alone: Sandbox, tool: str) -> None:
+    """What is kept is shown, named with a version or without, and the mistake is told once, on standard error."""
+    enter(alone, "demo-tool", specifier="==1.0")
+    enter(alone, "demo-tool", version="2.0", specifier="==2.0")
+    (alone.work / "pyproject.toml").write_text("[tool.lastgood]\nmaxage = 1\n", "utf-8")
+    wrong = "error: pyproject.toml: unknown key `maxage` in [tool.lastgood]; did you mean `max-age`?"
+    versions = {"demo-tool": ["1.0", "2.0"], "demo-tool==1.0": ["1.0"], "demo-tool>=1": ["1.0", "2.0"]}[tool]
+    result = alone.lastgood("status", tool)
+    assert (result.status, own_lines(result), "maxage" in result.out) == (2, [wrong], False), result
+    assert sorted(row["VERSION"] for row in table(result.out).values()) == versions
+    told = alone.lastgood("status", "--json", tool)
+    assert (told.status, own_lines(told), sorted(row["version"] for row in told.json()["tools"])) == (2, [wrong], versions), told
+
+
+def test_a_wrong_configuration_where_the_working_directory_leads(alone: Sandbox) -> None:
+    """A mistake in the file that a run would read is an error, not a row of the table."""
+    enter(alone, "demo-tool")
+    there = alone.root / "there"
+    there.mkdir()
+    (there / "lastgood.toml").write_text("maxage = 1\n", "utf-8")
+    result = alone.lastgood("status", "demo-tool==1.0", env={"UV_WORKING_DIR": str(there)})
+    (line,) = own_lines(result)
+    assert (result.status, result.out, line.startswith("error: lastgood.toml: unknown key `maxage`")) == (2, "", True), result
+
+
 def test_an_empty_home(alone: Sandbox) -> None:
     """Where nothing is kept that is said, in every form, and looking makes nothing."""
     said = f"nothing is kept yet in {alone.home}; run `lastgood warm TOOL` while the index is up\n"

@@ -18,7 +18,7 @@ from lastgood import (
 )
 from lastgood import record as records
 from lastgood.cli import forecast, lines
-from lastgood.errors import LastgoodError
+from lastgood.errors import LastgoodError, SettingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     home = paths.home(environ)
     configuration = forecast.configuration(environ)
     wrong = configuration if isinstance(configuration, LastgoodError) else None
-    wanted, nothing = _wanted(home, given.tool, environ)
+    wanted, nothing = _wanted(home, given.tool, environ, wrong)
     found = collect(home, wanted, environ, configuration)
     if given.json:
         lines.data(found, indent=2, sort_keys=True)
@@ -74,10 +74,11 @@ def main(given: "argparse.Namespace", environ: "dict[str, str]") -> int:
     return 0 if wrong is None else wrong.status
 
 
-def _wanted(home: str, tool: "str | None", environ: "dict[str, str]") -> "tuple[list[Record], str]":
+def _wanted(home: str, tool: "str | None", environ: "dict[str, str]", wrong: "LastgoodError | None") -> "tuple[list[Record], str]":
     """The records to show, those that `lastgood history TOOL` would tell of; and what to say where there are none.
 
-    A tool that is named without versions is meant whole: every request for it is shown.
+    A tool that is named without versions is meant whole: every request for it is shown. Where the configuration is `wrong`, which
+    is told beside them, nobody knows which request is that of here. Raises SettingError for a mistake that is not told so.
     """
     known = list(manage.all_records(home, refused=True))
     later = f"run `lastgood warm {shlex.quote(request.without_credentials(tool or 'TOOL'))}` while the index is up"
@@ -89,6 +90,9 @@ def _wanted(home: str, tool: "str | None", environ: "dict[str, str]") -> "tuple[
             return manage.of_tool(home, tool, environ, refused=True), ""
     except request.Handover as refusal:
         return [one for one in known if one.tool == tool], _line(manage.never(tool, refusal))
+    except SettingError:
+        if wrong is None:
+            raise
     except LastgoodError as error:
         return [], _line(error)
     late = {} if (found := manage.of_words(known, asked)) else manage.newer(home, paths.slug(asked.name))
