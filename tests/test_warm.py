@@ -749,6 +749,20 @@ def test_all_checked_where_other_words_or_settings_hold(two: Index, sandbox: San
     assert checked(sandbox) == (1, [f"demo-tool   unknown     it is kept, but {hidden}", rows[1]], [f"error: {lost}"])
 
 
+def test_all_checked_gives_no_age_to_what_the_index_did_not_answer_for(demo: Index, sandbox: Sandbox) -> None:
+    """What stands in for a lost generation was last checked nobody knows when, also where other settings hold now."""
+    there = {"UV_EXCLUDE_NEWER": "2030-01-01"}
+    for version in ("1.0", "2.0"):
+        demo.publish(demo_tool(version))
+        assert sandbox.lastgood("warm", "demo-tool", env=there).status == 0
+    sandbox.wait_quiet()
+    demo.stop()
+    shutil.rmtree(next((sandbox.home / "generations").glob("demo-tool-2.0-*")))
+    (row,) = sandbox.lastgood("warm", "--all", "--check").out.splitlines()
+    assert "1.0 is kept, last checked at an unknown time, though other settings hold now" in row
+    assert "1.0 is kept, last checked at an unknown time\n" in sandbox.lastgood("warm", "--check", "demo-tool", env=there).out
+
+
 def test_all_checked_gives_no_advice_that_cannot_help(demo: Index, sandbox: Sandbox) -> None:
     """A directory that is gone does not come back by `warm --all`."""
     there = new_directory(sandbox, "there")

@@ -93,22 +93,25 @@ def of_installed(record: "Record", environ: "dict[str, str]") -> "Forecast | Non
     return (rehearsal.INSTALLED, version) if version is not None else (rehearsal.NOTHING, "")
 
 
-def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "Forecast | None":
-    """The forecast where the record itself decides it; None where the lower rungs would have to be looked at."""
+def of_kept(home: str, record: "Record", now: float, wanted: Wanted) -> "tuple[str, str, float] | None":
+    """The forecast where the record itself decides it; None where the lower rungs would have to be looked at.
+
+    With it when the index answered for what would run; 0 where nobody knows.
+    """
     if wanted.mode == "strict-latest":
-        return rehearsal.NOTHING, ""
+        return rehearsal.NOTHING, "", 0.0
     best = record.runs(home)
     if best is None:
         return None
     if not best.commands:
-        return rehearsal.NOTHING, ""  # it provides none that was asked for: plain uvx says so
+        return rehearsal.NOTHING, "", 0.0  # it provides none that was asked for: plain uvx says so
     card = cards.Card()
     card.asked, card.held = record.standing_of(best)
     card.max_age, card.stale_max = wanted.max_age, wanted.stale_max
     stands_in = policy.stands_in(card, wanted.mode, now, falls_back=wanted.falls_back)
     if not stands_in and not record.asked and wanted.falls_back and record.words:
         return None  # it came from uv's cache, which a run would ask again
-    return (rehearsal.KEPT, best.version) if stands_in else (rehearsal.NOTHING, "")
+    return (rehearsal.KEPT, best.version, card.asked) if stands_in else (rehearsal.NOTHING, "", 0.0)
 
 
 def of_lower(kept: "Sequence[Record]", environ: "dict[str, str]") -> "list[Forecast]":

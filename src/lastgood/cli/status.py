@@ -169,7 +169,7 @@ def _row(
     current = record.generation()
     age = now - record.asked if record.asked else None
     wanted = forecast.Wanted(configuration, record)
-    rung, runs = forecast.of_installed(record, environ) or forecast.of_kept(home, record, now, wanted) or ("", "")
+    rung, runs = forecast.of_installed(record, environ) or (forecast.of_kept(home, record, now, wanted) or ("", ""))[:2]
     return {
         "tool": record.tool,
         "package": record.request.get("package", ""),

@@ -511,9 +511,9 @@ def _rung_of_kept(record: "Record", refusal: uses.Useless, environ: "dict[str, s
     name, said = rehearsal.NOTHING, f"it is kept, but {refusal}"
     if isinstance(refusal, uses.Elsewhere):
         now, wanted = time.time(), forecast.Wanted(forecast.configuration(environ), record)
-        name, version = forecast.of_kept(paths.home(environ), record, now, wanted) or (forecast.UNKNOWN, "")
+        name, version, asked = forecast.of_kept(paths.home(environ), record, now, wanted) or (forecast.UNKNOWN, "", 0.0)
         if name == rehearsal.KEPT:
-            said = f"{version} is kept, last checked {messages.when(now - record.asked)}, though {refusal}"
+            said = f"{version} is kept, last checked {messages.when(now - asked)}, though {refusal}"
     found = rehearsal.Rung(record.tool, name, said)
     found.warmable = False
     return found
