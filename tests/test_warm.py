@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood import locks
+from lastgood import generations, locks
 from lastgood import record as records
 from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines, trip
 from tests.support.privileges import NO_PERMISSIONS, as_ordinary_user, permissions_count
@@ -208,6 +208,16 @@ def test_a_new_release_is_compiled_behind(two: Index, sandbox: Sandbox, tools: t
     places = [sandbox.home / "generations" / record.current for record in all_records(sandbox)]
     compiled = [len(list(place.glob("lib/*/site-packages/*_tool/__pycache__/__main__.*.pyc"))) for place in places]
     assert (compiled, len(two.requests("file"))) == ([1] * len(tools), len(tools))
+
+
+def test_what_is_kept_is_tidied_where_it_lacks_the_command(demo: Index, sandbox: Sandbox) -> None:
+    """The release is kept all the same, so it is byte-compiled and measured like any other."""
+    del demo
+    assert sandbox.lastgood("warm", "--from", "demo-tool", "no-such-command").status == 1
+    sandbox.wait_quiet()
+    current = only_record(sandbox).current
+    assert list((sandbox.home / "generations" / current).glob("lib/*/site-packages/*_tool/__pycache__/__main__.*.pyc"))
+    assert generations.size(str(sandbox.home), current)
 
 
 def test_a_record_of_a_newer_lastgood_is_told(two: Index, sandbox: Sandbox) -> None:

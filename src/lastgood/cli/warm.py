@@ -257,15 +257,16 @@ def _refresh(work: _Work, environ: "dict[str, str]", *, shown: bool) -> "dict[st
     if outcome.good and not refused and current is None:  # the index has nothing else, and nobody wants to go back to it
         refused, reason = True, f"{outcome.version} was sent back"
     missing = _missing(f"{work.home}/generations/{current.id}", asked, environ) if outcome.good and current is not None else []
+    new = current.id if current is not None and _is_untidy(work.home, current, outcome) else ""
     if len(missing) == len(asked):
         named = " and ".join(f"`{name}`" for name in dict.fromkeys(missing))
-        return _trouble(f"{made.target.name or 'what was built'} {outcome.version} provides no {named}")
+        return {**_trouble(f"{made.target.name or 'what was built'} {outcome.version} provides no {named}"), "new": new}
     return {
         "kind": "refused" if refused else outcome.kind,
         "reason": reason,
         "version": current.version if current is not None else "",
         "missing": [f"{made.target.name} {outcome.version} provides no `{name}`" for name in dict.fromkeys(missing)],
-        "new": current.id if current is not None and _is_untidy(work.home, current, outcome) else "",
+        "new": new,
         "waiting": outcome.version if record is not None and record.held and current is not None else "",
         "words": outcome.words.decode("utf-8", "replace"),
     }
