@@ -333,6 +333,34 @@ def test_lines_that_are_no_events(alone: Sandbox) -> None:
     assert written(alone).heads == ["demo-tool 1.0"]
 
 
+@pytest.mark.parametrize("kind", ["new", "refused", "outage", "recovered", "answer", "local", "fallback", "rollback", "hold"])
+def test_events_of_another_shape(alone: Sandbox, kind: str) -> None:
+    """A line of which a field is not what it should be is left out, whatever stands there; the others are told."""
+    record = enter(alone, ago=HOUR)
+    whole = {"at": time.time(), "event": kind, "tool": record.tool, "record": record.id, "version": "9.9", "before": "8.8"}
+    whole |= {"reason": "timed out", "host": "index.example:443", "changes": ["x"], "down": True, "since": 1.0}
+    others: list[Any] = [None, True, 7, -1.5, "text", "\ud800", [], [1], [None], {}, {"a": 1}]
+    wrong = [{**whole, name: other} for name in whole for other in others if not _may_be(name, other)]
+    assert len(wrong) > 80
+    lines = [json.dumps(event) for event in wrong]
+    lines += [json.dumps(whole)[:-1] + f', "since": {text}}}' for text in ("1e999", "NaN")] + ["[" * 100_000]
+    (alone.home / "events.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    happen(alone, record, (0, "unhold", {"version": "1.0", "times": [], "unknown": {"a": [None]}}))
+    assert told(alone) == ["1.0 is good", "1.0 let go"]
+    assert [event["event"] for event in events_of(alone)] == ["new", "unhold"]
+    assert written(alone).heads == ["demo-tool 1.0"]
+    status = alone.lastgood("status", "--json")
+    assert (status.status, status.err) == (0, ""), status
+
+
+def _may_be(name: str, value: object) -> bool:
+    """Whether a field of an event may have this value."""
+    if name in ("at", "since"):
+        return value == 7
+    kinds: dict[str, type | tuple[type, ...]] = {"down": bool, "changes": list}
+    return isinstance(value, kinds.get(name, str)) and value not in ([1], [None], "\ud800")
+
+
 # --- the page -------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,9 @@ _MOST = 1 << 20
 _LAST = 253402200000.0
 """A day before the year 10000, wherever one is: of a later time no calendar knows the date."""
 
+_TEXTS = ("event", "tool", "record", "version", "before", "reason", "host")
+"""The fields of an event that are text, where they are there."""
+
 
 def note(home: str, event: str, **fields: "Any") -> None:
     """Append one event. A line is written with one call, so processes do not mix theirs."""
@@ -30,7 +33,7 @@ def note(home: str, event: str, **fields: "Any") -> None:
 
 
 def read(home: str) -> "list[dict[str, Any]]":
-    """All events, oldest first; lines that cannot be read are left out."""
+    """All events, oldest first; lines that are none are left out."""
     events = []
     for name in ("events.jsonl.old", "events.jsonl"):
         try:
@@ -41,12 +44,31 @@ def read(home: str) -> "list[dict[str, Any]]":
         for line in lines:
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(event, dict) and "event" in event and _is_time(event.get("at")):
+            if _is_event(event):
                 events.append(event)
     return events
 
 
+def _is_event(found: object) -> bool:
+    """Whether each field of a line that is known here is what `note` writes: whoever tells it relies on that."""
+    if not isinstance(found, dict) or "event" not in found or not _is_time(found.get("at")):
+        return False
+    changes = found.get("changes", [])
+    texts = [*(found.get(name, "") for name in _TEXTS), *(changes if isinstance(changes, list) else [None])]
+    return all(map(_is_text, texts)) and isinstance(found.get("down", True), bool) and _is_time(found.get("since", 0))
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False  # JSON can name what is no character, which nobody can write
+    return True
+
+
 def _is_time(at: object) -> bool:
-    return isinstance(at, (int, float)) and 0 <= at < _LAST
+    return isinstance(at, (int, float)) and not isinstance(at, bool) and 0 <= at < _LAST

@@ -59,9 +59,9 @@ def grouped(events: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
         last = out[-1] if out else None
         same = last is not None and all(last.get(name) == event.get(name) for name in ("event", "version", "reason", "host"))
         if last is not None and same and event["event"] in ("fallback", "outage", "answer", "local"):
-            last["times"] = int(last.get("times", 1)) + 1
+            last["times"] += 1
         else:
-            out.append(dict(event))
+            out.append({**event, "times": 1})
     return out
 
 
@@ -88,9 +88,9 @@ def _after(version: str, before: "str | None") -> str:
 
 
 def told(event: "dict[str, Any]") -> str:
-    """One event in words."""
+    """One event of those that are `grouped`, in words."""
     kind, version, reason = event["event"], event.get("version", ""), event.get("reason", "")
-    times = f" ({event['times']} times)" if event.get("times", 1) != 1 else ""
+    times = f" ({event['times']} times)" if event["times"] != 1 else ""
     host = breaker.shown(str(event.get("host") or "")) or "the index"
     words = {
         "new": f"{version} is good" + _after(version, event.get("before")),
