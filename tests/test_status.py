@@ -527,6 +527,17 @@ def test_an_empty_home(alone: Sandbox) -> None:
     assert not alone.home.exists()
 
 
+@pytest.mark.parametrize("words", [(), ("black",), ("--markdown",)])
+def test_an_empty_home_on_a_terminal(alone: Sandbox, words: tuple[str, ...]) -> None:
+    """What is said there fits the terminal, between words; in a pipe it is one line."""
+    (line,) = alone.lastgood("status", *words).out.splitlines()
+    shown = alone.pty([lastgood_script(), "status", *words], size=(40, 80)).out.split("\r\n")
+    assert len(line) > 80
+    assert max(map(len, shown)) <= 80
+    assert "".join(map(str.strip, shown)).replace(" ", "") == line.replace(" ", "")
+    assert shown[-2].rstrip().endswith("while the index is up")
+
+
 # --- labels ---------------------------------------------------------------------------------------------------------
 
 

@@ -107,7 +107,7 @@ def _line(error: LastgoodError) -> str:
 
 def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str, nothing: str) -> None:
     if not found["tools"]:
-        lines.say(nothing)
+        _say(nothing)
     elif given.markdown:
         for line in _markdown(found["tools"]):
             lines.say(line)
