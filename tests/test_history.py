@@ -321,6 +321,26 @@ def test_a_rollback_while_a_release_is_fetched(alone: Sandbox) -> None:
     ]
 
 
+def test_going_forward_again_is_no_rollback(index: Index, sandbox: Sandbox) -> None:
+    """What `rollback --to` goes on to, after somebody went back, is told as that in `history` and on the page."""
+    for version in ("1.0", "9.0", "10.0"):
+        index.publish(demo_tool(version))
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    for version in ("1.0", "10.0", "9.0"):
+        assert sandbox.lastgood("rollback", "demo-tool", "--to", version).status == 0
+    went = ["rolled back to 1.0 from 10.0", "moved to 10.0 from 1.0", "rolled back to 9.0 from 10.0"]
+    assert [line for line in told(sandbox) if not line.startswith("  ") and "good" not in line] == went
+    assert [line for line in written(sandbox).texts["span"] if line in went] == went[::-1]
+
+
+def test_a_rollback_between_versions_that_nobody_can_compare(alone: Sandbox) -> None:
+    """What is no version, or the same one built otherwise, is told as a rollback."""
+    record = enter(alone, ago=HOUR)
+    pairs = [("b", "a"), ("1.0", "1.0"), ("2.0", "")]
+    happen(alone, record, *[(30, "rollback", {"version": version, "before": before}) for version, before in pairs])
+    assert told(alone)[1:] == [f"rolled back to {version} from {before}" for version, before in pairs]
+
+
 def test_lines_that_are_no_events(alone: Sandbox) -> None:
     """What somebody else wrote into the file of events is left out, by `history` and by `report`."""
     record = enter(alone)

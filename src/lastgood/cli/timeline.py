@@ -82,25 +82,36 @@ def saved(events: "Sequence[dict[str, Any]]") -> int:
     return sum(event["event"] == "fallback" and event.get("down", True) for event in events)
 
 
-def _after(version: str, before: "str | None") -> str:
+def _after(version: str, before: str) -> str:
     """What a release came after; the same version may be built again, with other packages beside it or another Python."""
     return ", built again" if before == version else f", after {before}" if before else ""
+
+
+def _is_newer(version: str, than: str) -> bool:
+    from packaging.version import InvalidVersion, Version  # only where somebody has gone back
+
+    try:
+        return Version(version) > Version(than)
+    except InvalidVersion:
+        return False
 
 
 def told(event: "dict[str, Any]") -> str:
     """One event of those that are `grouped`, in words."""
     kind, version, reason = event["event"], event.get("version", ""), event.get("reason", "")
+    before = event.get("before", "")
+    forward = kind == "rollback" and _is_newer(version, before)  # by `--to`, after somebody went back
     times = f" ({event['times']} times)" if event["times"] != 1 else ""
     host = breaker.shown(str(event.get("host") or "")) or "the index"
     words = {
-        "new": f"{version} is good" + _after(version, event.get("before")),
+        "new": f"{version} is good" + _after(version, before),
         "refused": f"{version} refused: {reason}",
         "outage": f"{host} {'answered with an error' if reason.startswith('HTTP ') else 'did not answer'}: {reason}",
         "recovered": f"{host} answers again (down: {reason})",
         "answer": f"the index answered without a release: {reason}",
         "local": f"could not ask: {reason}",
         "fallback": f"{version} stood in",
-        "rollback": f"rolled back to {version} from {event.get('before', '')}",
+        "rollback": f"{'moved' if forward else 'rolled back'} to {version} from {before}",
         "hold": f"{version} held",
         "unhold": f"{version} let go",
     }
