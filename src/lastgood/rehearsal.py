@@ -192,7 +192,7 @@ def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
         if version is not None:
             return Rung(found.name, INSTALLED, f"{version} {INSTALLED_SAID}", version=version)
     plain = Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
-    plain.warmable = words is not None and not words.target  # once a tool is named there
+    plain.warmable = False
     return plain
 
 

@@ -184,8 +184,6 @@ def _explain(scene: "Scene", made: "Request", record: "Record | None") -> None:
     hosts = [*(record.hosts if record else []), *made.hosts, made.id]
     down = breaker.first_open(scene.home, hosts, now, made.fallback_on)
     step = policy.decide(card, mode, now, policy.OPEN if down else policy.CLOSED)
-    if mode != made.mode:
-        lines.say(f"mode       {mode}, because the command line or UV_OFFLINE says so")
     if down is not None:
         lines.say(
             f"breaker    {breaker.shown(down.host) or 'the index'} is down since {messages.clock(down.since)} ({down.reason})"
