@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import socket
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lastgood import request
 from tests.support.kept import (
     all_records,
     expect_version,
@@ -659,6 +661,48 @@ def test_credentials_of_a_direct_address_are_neither_kept_nor_printed(
     assert own_lines(results[1]) == [f"{AGED}: `{index.host}` did not answer (connection refused)"]
     sandbox.wait_quiet()
     assert secrets_in(sandbox, *results) == []
+
+
+@pytest.mark.parametrize("sign", [",", ";", "'"])
+def test_a_sign_in_a_credential_ends_nothing(index_factory: IndexFactory, sandbox_factory: SandboxFactory, sign: str) -> None:
+    """A comma, a semicolon or a quote may stand in a password as it is: what follows is hidden, too."""
+    index = index_factory(auth=("somebody", f"pass{sign}{SECRET}"))
+    sandbox = sandbox_factory(index)
+    sandbox.env["UV_DEFAULT_INDEX"] = index.url_with_credentials
+    index.publish(demo_tool("1.0"))
+    results = [sandbox.lastgood("run", "demo-tool", "--version")]
+    sandbox.wait_quiet()
+    expect_version(results[0], "1.0")
+    index.fault(503)
+    grow_old(sandbox, HOUR)
+    named = ("--default-index", index.url_with_credentials, "demo-tool")
+    asked = [["warm", *named], ["warm"], ["why", *named], ["doctor"], ["doctor", "--json"], ["status", "--json"], ["report", "-"]]
+    results += [sandbox.lastgood(*words) for words in asked]
+    sandbox.wait_quiet()
+    assert index.host in "".join(result.out for result in results)
+    assert secrets_in(sandbox, *results) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://a/x,https://u:p@b/y", "https://a/x,https://b/y"),
+        ("https://a,https://u:p@b,https://u:p@c/y", "https://a,https://b,https://c/y"),
+        ("https://u:p@a;https://u:p@b 'https://u:p,@c'", "https://a;https://b 'https://c'"),
+        ("https://a/x?k=p;'p,https://u:p@b/y?k=p", "https://a/x~3104e0df,https://b/y~f7632aa8"),
+        ("`https://u:p@h/x?k=p`, then", "`https://h/x~f7632aa8`, then"),
+        ("'x @ https://u:p@h/x?k=p' y", "'x @ https://h/x~f7632aa8' y"),
+        ("(https://u:p@h/x,p;p'p?k=p): no", "(https://h/x,p;p'p~f7632aa8): no"),
+        ("https://u:p@h/x?k=p#sha256=1", "https://h/x~f7632aa8#sha256=1"),
+        ('["https://h/x","u@h?"]', '["https://h/x","u@h?"]'),
+        ("https://h/x\nu@h?k=1\nhttps://h\nx@1", "https://h/x\nu@h?k=1\nhttps://h\nx@1"),
+        ("is it `https://h/x`?", "is it `https://h/x`?"),
+        (shlex.join(["--index=https://u:p'p@h/x?k=p'p", "y"]), "'--index=https://h/x~7ba0b787' y"),
+    ],
+)
+def test_only_credentials_are_left_out(text: str, shown: str) -> None:
+    """In a list, in a sentence, in quotes or in a file of many lines: what stands round an address stays."""
+    assert request.without_credentials(text) == shown
 
 
 def test_a_new_token_is_the_same_request(index_factory: IndexFactory, sandbox_factory: SandboxFactory) -> None:

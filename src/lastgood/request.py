@@ -605,27 +605,45 @@ def _direct(text: str, name: str, extras: "tuple[str, ...]" = ()) -> Target:
 # --- what decides the environment -----------------------------------------------------------------------------------
 
 
+_ENDS = ' \t\r\n"'
+"""What ends an address in any text. Other signs may stand in a name, a password or a query as they are: `,`, `;` and `'`, too."""
+_QUOTED = "'\"'\"'"  # a single quote as `shlex` writes it between single quotes
+_CLOSING = "`',;.:!?)]}>"
+"""What closes a sentence, or the quotes round an address, rather than the query that stands before it."""
+_NEXT = (",http://", ",https://", ",file://")
+
+
 def without_credentials(text: str) -> str:
     """`text` with the userinfo of every URL removed and each query replaced by a checksum: neither may be stored."""
     start = text.find("://")
     while start >= 0:
-        end = start + 3
-        while end < len(text) and text[end] not in "/ \t,;\"'?#":
-            end += 1
+        end = _until("/?#", text, start + 3)
         at = text.rfind("@", start, end)
         if at >= 0:
             text = text[: start + 3] + text[at + 1 :]
             end -= at + 1 - (start + 3)
-        query = end
-        while query < len(text) and text[query] not in " \t,;\"'?#":
-            query += 1
-        if text[query : query + 1] == "?":
-            stop = query
-            while stop < len(text) and text[stop] not in " \t,;\"'#":
-                stop += 1
+        query = _until("?#", text, end)
+        stop = _end_of_query(text, query)
+        if stop > query:
             text = f"{text[:query]}~{zlib.crc32(text[query:stop].encode('utf-8', 'surrogateescape')):08x}{text[stop:]}"
-        start = text.find("://", end)
+        start = text.find("://", end - 1)  # in a list, the `:` of the next address stands before what ended this one's host
     return text
+
+
+def _until(signs: str, text: str, at: int) -> int:
+    """Where the first of some signs stands, or what ends the address, from `at` on."""
+    while at < len(text) and text[at] not in signs and text[at] not in _ENDS:
+        at += len(_QUOTED) if text[at] == "'" and text.startswith(_QUOTED, at) else 1
+    return at
+
+
+def _end_of_query(text: str, start: int) -> int:
+    """Where the query that starts at `start` ends; `start` where there is none."""
+    if text[start : start + 1] != "?":
+        return start
+    stop = _until("#", text, start)
+    stop = min([stop, *(at for word in _NEXT if (at := text.find(word, start, stop)) >= 0)])
+    return start + len(text[start:stop].rstrip(_CLOSING))
 
 
 def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
@@ -705,7 +723,8 @@ def places_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
     """Index and find-links values that are no URL: local directories or files."""
     values = [value for name in _PLACES for value in words.values(name)]
     for variable in _PLACE_VARIABLES:
-        values += environ.get(variable, "").replace(",", " ").split()
+        value = environ.get(variable, "")
+        values += (value.replace(",", " ") if variable == "UV_FIND_LINKS" else value).split()  # in a password a comma is a letter
     return [value.split("=", 1)[-1] for value in values if "://" not in value]
 
 
