@@ -389,6 +389,23 @@ def test_the_record_of_the_request_comes_first(demo: Index, sandbox: Sandbox, tm
     assert {record.request["specifier"]: record.held for record in all_records(sandbox)} == {">=1,<2": True, "": True}
 
 
+def test_what_others_keep_is_not_read(demo: Index, sandbox: Sandbox) -> None:
+    """A decision about a tool opens no record of another one, however many there are: here it would wait for ever."""
+    keep(sandbox)
+    demo.publish(demo_tool("2.0"))
+    assert sandbox.lastgood("warm", "demo-tool").status == 0
+    others = [sandbox.home / "records" / f"{name}-0123456789ab-012345.json" for name in ("other-tool", "demo")]
+    for path in others:
+        os.mkfifo(path)
+    asked = ["hold demo-tool", "unhold demo-tool", "history demo-tool", "rollback demo-tool", "rollback demo-tool --to 2.0"]
+    asked += ["rollback demo-tool@1.0", "completion --versions demo-tool"]
+    statuses = {words: sandbox.lastgood(*words.split(), timeout=20).status for words in asked}
+    assert statuses == dict.fromkeys(asked, 0)
+    for path in others:
+        path.unlink()
+    assert only_record(sandbox).generation().version == "1.0"  # type: ignore[union-attr]
+
+
 def test_a_record_with_nothing_but_a_refusal_hides_no_other(demo: Index, sandbox: Sandbox) -> None:
     """Where the request of here has no good release, a decision is about what is kept of the tool, as if it had no record."""
     keep(sandbox, "demo-tool<2")

@@ -81,16 +81,15 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = 
         made = identity.identify(scenes.look([tool], environ))
     except request.Handover as refusal:
         raise never(tool, refusal) from refusal
-    known = list(all_records(home, refused=True))
-    kept = [one for one in known if one.generations or refused]
-    found = [one for one in kept if one.id == made.id]
+    found = [one for one in all_records(home, made.id, refused=refused) if one.id == made.id]
     if not found:
-        found = of_words(kept, wanted, made.target.name)
+        known = list(all_records(home, refused=True))
+        found = of_words([one for one in known if one.generations or refused], wanted, made.target.name)
         late = newer(home, made.slug)
         if made.id in late or (late and not found):
             raise written_by_a_newer(made.tool, late)
-    if not found:
-        raise _nothing(tool, made.target.name, known)
+        if not found:
+            raise _nothing(tool, made.target.name, known)
     return found
 
 
@@ -113,9 +112,14 @@ def of_words(known: "Sequence[Record]", wanted: "Target", package: str = "") -> 
 
 
 def is_kept(home: str, wanted: "Target") -> bool:
-    """Whether something is kept for the very versions that a target names, and not only something that fits them."""
+    """Whether something is kept for the very versions that a target names, and not only something that fits them.
+
+    What is kept of other packages is looked at only where nothing is kept of the one that is called so.
+    """
     asked = _parts(_versions(wanted))
-    return any(_parts(one.request.get("specifier", "")) == asked for one in of_words(list(all_records(home)), wanted))
+    mine = [one for one in all_records(home, paths.slug(wanted.name) + "-") if one.request.get("package") == wanted.name]
+    known = mine or list(all_records(home))
+    return any(_parts(one.request.get("specifier", "")) == asked for one in of_words(known, wanted))
 
 
 def _versions(wanted: "Target") -> str:
