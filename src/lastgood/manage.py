@@ -246,15 +246,14 @@ def hold(home: str, record: "Record", *, held: bool) -> "tuple[Generation, bool]
             raise Nothing(f"no good `{record.tool}` is kept")
         sent_back = any(one["by"] == "rollback" for one in fresh.refused)
         so_already = fresh.held == held and (held or not sent_back)
-        if so_already and os.path.exists(records.file_of(home, fresh.id)):  # else it has just been rebuilt, and is to be kept
+        if so_already:
             return current, False
         fresh.held = held
         if not held:
             fresh.refused = [one for one in fresh.refused if one["by"] != "rollback"]
         records.save(home, fresh)
-        if not so_already:
-            history.note(home, "hold" if held else "unhold", tool=fresh.tool, record=fresh.id, version=current.version)
-        return current, not so_already
+        history.note(home, "hold" if held else "unhold", tool=fresh.tool, record=fresh.id, version=current.version)
+        return current, True
 
 
 def _earlier(home: str, record: "Record", before: "Generation", to: str, called: str, *, forward: bool) -> "Generation":
