@@ -22,7 +22,7 @@ from lastgood import doctor, probe, surroundings
 from lastgood import record as records
 from lastgood.patient import Patient
 from tests.support.interpreters import uv_binary
-from tests.support.kept import expect_version, keep, only_record, own_lines, trip
+from tests.support.kept import all_records, expect_version, keep, only_record, own_lines, trip
 from tests.support.privileges import NO_MOUNTS, NO_PERMISSIONS, Mounts, as_ordinary_user, mounts_allowed, permissions_count
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_dep, demo_tool
@@ -67,6 +67,11 @@ class Examined:
     def only(self, name: str) -> dict[str, Any]:
         """Return the finding of a check that has one."""
         (found,) = self.of(name)
+        return found
+
+    def only_bad(self, name: str) -> dict[str, Any]:
+        """Return the finding of a check that is not well where one is."""
+        (found,) = [finding for finding in self.of(name) if finding["verdict"] != "ok"]
         return found
 
     def bad(self) -> list[tuple[str, str]]:
@@ -561,6 +566,50 @@ def test_what_is_held_is_not_replaced(demo: Index, sandbox: Sandbox) -> None:
     told = found.of("environments")[0]
     assert (found.left(), told["refused"]) == (["environments"], "`demo-tool` is held")
     assert told["step"].startswith("after `lastgood unhold demo-tool`, `lastgood doctor --fix`")
+
+
+def test_the_record_that_ails_is_named(demo: Index, sandbox: Sandbox) -> None:
+    """Of two requests for one tool the one that ails is told from the other, and what is advised acts on that one, held or not."""
+    keep(sandbox, "demo-tool==1.0")
+    keep(sandbox)
+    for held in ((), ("hold", "unhold")):
+        for words in held[:1]:
+            assert sandbox.lastgood(words, "demo-tool==1.0").status == 0
+        (ails,) = [one for one in all_records(sandbox) if one.request["specifier"]]
+        cut_program(sandbox.home / "generations" / ails.current)
+        told = examine(sandbox).only_bad("environments")
+        assert told["words"].startswith("what is kept of `demo-tool ==1.0` 1.0 cannot run: ")
+        unheld = "`lastgood doctor --fix`, or `lastgood warm demo-tool==1.0`, builds it again"
+        first = "after `lastgood unhold demo-tool==1.0`, `lastgood doctor --fix` builds it again"
+        assert told["step"] == (f"{first}; `lastgood warm demo-tool==1.0` does so while it is held" if held else unheld)
+        assert sandbox.lastgood("warm", "demo-tool==1.0").status == 0
+        assert examine(sandbox).bad() == []
+        assert [one.held for one in all_records(sandbox) if one.request["specifier"]] == [bool(held)]
+    assert demo.requests("page")
+
+
+def test_a_record_that_no_words_name_is_not_warmed_by_name(demo: Index, sandbox: Sandbox) -> None:
+    """What was asked for with options is another request than its tool's name: nothing is advised that would build that one."""
+    demo.publish(demo_dep("1.0"))
+    keep(sandbox, "--with", "demo-dep", "demo-tool")
+    keep(sandbox)
+    (ails,) = [one for one in all_records(sandbox) if one.request["options"]]
+    (program,) = (sandbox.home / "generations" / ails.current).glob("lib/python*/site-packages/demo_tool/program.py")
+    replace(program, program.read_bytes() + b"\n# something else\n")
+    cut_program(sandbox.home / "generations" / ails.current)
+    told = examine(sandbox).only_bad("environments")
+    assert told["words"].startswith("what is kept of `demo-tool --with=demo-dep` 1.0 cannot run: ")
+    assert told["step"] == "`lastgood doctor --fix` builds it again"
+    ails.held = True
+    records.save(str(sandbox.home), ails)
+    found = examine(sandbox, "--deep")
+    assert found.only_bad("environments")["step"] == "the next run where it is used builds it again"
+    told = found.only_bad("contents")
+    assert told["words"].startswith("`demo-tool --with=demo-dep` 1.0: 2 files not as installed")
+    assert told["step"] == "once it is held no more, `lastgood doctor --deep --fix` builds it again, from fresh downloads"
+    assert sandbox.lastgood("run", "--with", "demo-dep", "demo-tool", "--version").out == "demo-tool 1.0\n"
+    sandbox.wait_quiet()
+    assert examine(sandbox).bad() == []
 
 
 def test_a_hold_that_is_made_while_something_is_mended_stays(demo: Index, sandbox: Sandbox) -> None:

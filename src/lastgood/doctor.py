@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from lastgood import card as cards
-from lastgood import contents, generations, mending, messages, neighbours, paths, surroundings, upkeep, uv
+from lastgood import contents, generations, manage, mending, messages, neighbours, paths, surroundings, upkeep, uv
 from lastgood import record as records
 from lastgood.errors import Damage, LastgoodError
 from lastgood.patient import OK, PROBLEM, WARNING, Finding, Patient, names_in
@@ -276,9 +276,17 @@ def look_at_records(patient: Patient) -> "Iterator[Finding]":
         yield Finding("records", OK, words, "" if patient.records else "`lastgood warm TOOL` keeps one")
 
 
-def _unheld(record: "Record") -> str:
-    """What has to come first where people have said that nothing may replace what runs."""
-    return f"after `lastgood unhold {record.tool}`, " if record.held else ""
+def _called(patient: Patient, record: "Record") -> str:
+    """What a record is called, told from the others of its tool."""
+    alike = [one for one in patient.records if one.tool == record.tool]
+    return manage.called(alike)[alike.index(record)]
+
+
+def _unheld(record: "Record", words: str) -> str:
+    """What has to come first where people have said that nothing may replace what runs; `words` mean the record."""
+    if not record.held:
+        return ""
+    return f"after `lastgood unhold {words}`, " if words else "once it is held no more, "
 
 
 def _to_rebuild(patient: Patient, name: str, verdict: str, words: str, step: str) -> Finding:
@@ -297,8 +305,8 @@ def look_at_environments(patient: Patient) -> "Iterator[Finding]":
             if not trouble:
                 good += 1
             elif one.id == record.current:
-                words = f"what is kept of `{record.tool}` {one.version} cannot run: {trouble}"
-                step = _unheld(record) + f"`lastgood doctor --fix`, or `lastgood warm {record.tool}`, builds it again"
+                words = f"what is kept of `{_called(patient, record)}` {one.version} cannot run: {trouble}"
+                step = _to_build_again(record, manage.words_for(record, patient.environ))
                 yield Finding(
                     "environments",
                     PROBLEM,
@@ -307,10 +315,19 @@ def look_at_environments(patient: Patient) -> "Iterator[Finding]":
                     functools.partial(mending.rebuild, patient.home, patient.environ, record, one, anew=False),
                 )
             else:
-                words = f"`{record.tool}` {one.version}, kept from before, cannot run: {trouble}"
+                words = f"`{_called(patient, record)}` {one.version}, kept from before, cannot run: {trouble}"
                 yield Finding("environments", WARNING, words, f"nothing, unless you want to go back to {one.version}")
     if good:
         yield Finding("environments", OK, f"{messages.count(good, 'environment')} with interpreter and programs in place")
+
+
+def _to_build_again(record: "Record", words: str) -> str:
+    """What builds again what cannot run; `words` mean the record. A refresh does it while it is held, too."""
+    fix = _unheld(record, words) + "`lastgood doctor --fix`"
+    if not words:
+        return "the next run where it is used builds it again" if record.held else f"{fix} builds it again"
+    warm = f"`lastgood warm {words}`"
+    return f"{fix} builds it again; {warm} does so while it is held" if record.held else f"{fix}, or {warm}, builds it again"
 
 
 def look_at_contents(patient: Patient) -> "Iterator[Finding]":
@@ -327,9 +344,11 @@ def look_at_contents(patient: Patient) -> "Iterator[Finding]":
             if wrong:
                 named = ", ".join(f"`{name}`" for name in wrong[:_SHOWN_FILES])
                 more = f" and {len(wrong) - _SHOWN_FILES} more" if len(wrong) > _SHOWN_FILES else ""
-                words = f"`{record.tool}` {one.version}: {messages.count(len(wrong), 'file')} not as installed ({named}{more})"
+                altered = messages.count(len(wrong), "file")
+                words = f"`{_called(patient, record)}` {one.version}: {altered} not as installed ({named}{more})"
                 verdict = PROBLEM if one.id == record.current else WARNING
-                step = _unheld(record) + "`lastgood doctor --deep --fix` builds it again, from fresh downloads"
+                first = _unheld(record, manage.words_for(record, patient.environ))
+                step = first + "`lastgood doctor --deep --fix` builds it again, from fresh downloads"
                 step = step if verdict == PROBLEM else ""
                 mend = (
                     functools.partial(mending.rebuild, patient.home, patient.environ, record, one, anew=True)

@@ -199,6 +199,24 @@ def called(found: "Sequence[Record]") -> "list[str]":
     return differences.told_apart([differences.label(one.tool, one.request) for one in found], [one.request for one in found])
 
 
+def named(record: "Record") -> str:
+    """What selects a record among those of its tool, where words can."""
+    extras, specifier = ",".join(record.request.get("extras", ())), str(record.request.get("specifier", ""))
+    return record.tool if "://" in specifier else record.tool + (f"[{extras}]" if extras else "") + specifier
+
+
+def words_for(record: "Record", environ: "dict[str, str]") -> str:
+    """The word that means this very record here, quoted for a shell; "" where none does: options or other settings led to it."""
+    from lastgood import identity, request
+
+    words = named(record)
+    try:
+        made = identity.identify(scenes.look([words], environ))
+    except (request.Handover, LastgoodError):
+        return ""
+    return shlex.quote(words) if made.id == record.id else ""
+
+
 def roll_back(
     home: str, record: "Record", to: str = "", called: str = "", *, forward: bool = True
 ) -> "tuple[Generation, Generation]":

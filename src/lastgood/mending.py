@@ -64,7 +64,8 @@ def rebuild(home: str, mine: "dict[str, str]", record: "Record", bad: "Generatio
     With `anew` uv's cache is not trusted, since its files may be the same ones. Raises LastgoodError.
     """
     if record.held:
-        raise LastgoodError(f"`{record.tool}` is held", f"`lastgood unhold {record.tool}`")
+        words = manage.words_for(record, mine)
+        raise LastgoodError(f"`{record.tool}` is held", f"`lastgood unhold {words}`" if words else "")
     environ = environment_of(record, mine)
     other = _another_cache(home, environ) if anew else contextlib.nullcontext(environ)
     with other as used, contextlib.chdir(os.getcwd()):  # a variable may lead elsewhere

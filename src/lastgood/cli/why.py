@@ -142,18 +142,12 @@ def _record(scene: "Scene", made: "Request") -> "Record | None":
             said = "gone; the next run rebuilds it"
     lines.say(f"record     none ({made.id})" if said == "none" else f"record     {made.id}: {said}")
     if record is not None and record.held:
-        undo = f"lastgood unhold {shlex.quote(_named(record))}"
+        undo = f"lastgood unhold {shlex.quote(manage.named(record))}"
         lines.say(f"  held         no refresh replaces it; `{undo}` lets the next one")
     for one in record.refused if record is not None else ():
         lines.say(f"  refused      {one['version'] or 'as it was resolved'}: {one['error']}")
     _nearest(scene, made)
     return record
-
-
-def _named(record: "Record") -> str:
-    """What selects a record among those of its tool, where words can."""
-    extras, specifier = ",".join(record.request.get("extras", ())), str(record.request.get("specifier", ""))
-    return record.tool if "://" in specifier else record.tool + (f"[{extras}]" if extras else "") + specifier
 
 
 def _nearest(scene: "Scene", made: "Request") -> None:
