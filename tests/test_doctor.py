@@ -875,6 +875,28 @@ def test_hooks_that_fetch_when_they_run(alone: Sandbox) -> None:
     assert examine(alone).left() == ["hooks"]
 
 
+def test_the_uvx_that_a_hook_starts_is_the_one_it_names(alone: Sandbox) -> None:
+    """A path leads past the shim that stands first on PATH, or to it, whatever stands there and whatever a hook installs."""
+    assert alone.lastgood("shim", "install", str(alone.work / "shim")).status == 0
+    (alone.work / "inner").mkdir()
+    hooks = [
+        {"id": "past", "entry": f"{alone.bin}/uvx ruff", "language": "system"},
+        {"id": "all", "entry": f"sh -c '{alone.bin}/uv tool run ruff; true'", "language": "system"},
+        {"id": "path", "entry": f"{alone.work}/shim/uvx ruff", "language": "system"},
+        {"id": "relative", "entry": "shim/uvx ruff", "language": "python", "additional_dependencies": ["uv"]},
+    ]
+    (alone.work / ".pre-commit-config.yaml").write_text(json.dumps({"repos": [{"repo": "local", "hooks": hooks}]}), "utf-8")
+    for path in (alone.env["PATH"], f"{alone.work}/shim:{alone.env['PATH']}"):
+        result = alone.lastgood("doctor", "--json", env={"PATH": path}, cwd=alone.work / "inner")
+        assert [(one["words"], one["step"]) for one in Examined(result).of("hooks")] == [
+            (
+                f"`{name}` of .pre-commit-config.yaml starts `{alone.bin}/{program}`, which fetches at run time",
+                "start its entry with `lastgood run`",
+            )
+            for name, program in (("past", "uvx"), ("all", "uv tool run"))
+        ]
+
+
 def test_files_that_say_nothing_to_lastgood_are_not_named(alone: Sandbox) -> None:
     """Settings come from the files that have some, and from no other that lies on the way."""
     (alone.work / "pyproject.toml").write_text('[project]\nname = "x"\n[tool.ruff]\nline-length = 100\n')

@@ -85,13 +85,17 @@ def calls(path: str) -> "list[Call]":
     return found
 
 
-def fetching(path: str) -> "list[tuple[str, str, bool]]":
-    """(where, program, whether a `uvx` is the hook's own) of every hook that may fetch what it runs while it runs.
+def fetching(path: str) -> "list[tuple[str, str, str]]":
+    """(where, program, that as it is written) of every hook that may fetch what it runs while it runs.
 
-    Raises SettingError where it cannot be read.
+    Nothing is written of a `uvx` that the hook's own environment has. Raises SettingError where it cannot be read.
     """
-    found = [(_where(hook, path), _fetcher(entry, args), own_uvx) for hook, entry, args, own_uvx in _commands(path)]
-    return [one for one in found if one[1]]
+    found = []
+    for hook, entry, args, own_uvx in _commands(path):
+        program, written = _fetcher(entry, args)
+        if program:
+            found.append((_where(hook, path), program, "" if own_uvx and written == "uvx" else written))
+    return found
 
 
 def _commands(path: str) -> "Iterator[tuple[dict[str, Any], str, list[str], bool]]":
@@ -147,14 +151,15 @@ def _is_suite(repository: "dict[str, Any]", place: str) -> bool:
         return False  # a manifest that cannot be read: the hook runner says so
 
 
-def _fetcher(entry: str, args: "list[str]") -> str:
-    """The program that a hook fetches with, as it is called; "" where it starts none."""
+def _fetcher(entry: str, args: "list[str]") -> "tuple[str, str]":
+    """What a hook fetches with, as it is called and as it is written: `uvx`, `/usr/bin/uvx`; "" where it starts no such program."""
     try:
         words = callsites.started([*shlex.split(entry), *args])[1]
     except ValueError:
-        return ""  # quotes that do not match: the hook runner says so
-    words[:1] = [os.path.basename(word) for word in words[:1]]
-    return next((" ".join(starter) for starter in _FETCHERS if tuple(words[: len(starter)]) == starter), "")
+        return "", ""  # quotes that do not match: the hook runner says so
+    named = (*(os.path.basename(word) for word in words[:1]), *words[1:])
+    starter = next((one for one in _FETCHERS if named[: len(one)] == one), ())
+    return " ".join(starter), " ".join(words[: len(starter)])
 
 
 def _yaml(path: str) -> "Any":

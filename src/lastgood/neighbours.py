@@ -276,10 +276,11 @@ def _look_at_hooks_in(path: str, environ: "dict[str, str]") -> "Iterator[Finding
     except SettingError as error:
         yield Finding("hooks", PROBLEM, error.message, error.hint or "mend it there; its hooks are not looked at until then")
         return
-    found = [one for one in found if one[1] != "uvx" or one[2] or not uv.starts_shim(one[1], environ)]
-    for where, program, _ in found:
+    with contextlib.chdir(os.path.dirname(path)):  # a hook runs there, and may name its program from there
+        found = [one for one in found if one[1] != "uvx" or not one[2] or not uv.starts_shim(one[2], environ)]
+    for where, program, written in found:
         step = "start its entry with `lastgood run`" if program in ("uvx", "uv tool run") else "use a hook that needs no network"
-        yield Finding("hooks", WARNING, f"{where} starts `{program}`, which fetches at run time", step)
+        yield Finding("hooks", WARNING, f"{where} starts `{written or program}`, which fetches at run time", step)
     if not found:
         yield Finding("hooks", OK, f"none of `{os.path.basename(path)}` starts a program that fetches at run time")
 
