@@ -540,6 +540,46 @@ def test_what_is_kept_and_what_fetches_are_read_alike(tmp_path: Path, entry: str
     assert [found for _, found, _ in hookfile.fetching(str(path))] == ([program] if program else [])
 
 
+# what a shell starts with the arguments of a hook, which follow its own `$0`
+SHELLS: list[tuple[str, list[str], list[str] | None]] = [
+    ("sh -c 'lastgood run \"$@\"' --", ["ruff", "check"], ["ruff", "check"]),
+    ("sh -c 'lastgood run \"$@\"' -- ruff", ["check", "a b"], ["ruff", "check", "a b"]),
+    ("sh -c 'lastgood run \"$@\"' --", ["ruff>=0.1", "it's", "*"], ["ruff>=0.1", "it's", "*"]),
+    ("sh -c 'lastgood run --with a \"$@\" check' --", ["ruff"], ["--with", "a", "ruff", "check"]),
+    ("sh -c 'lastgood run ruff \"$@\"' --", ["check"], ["ruff", "check"]),
+    ("sh -c 'lastgood run ruff' --", ["check"], ["ruff"]),
+    ("sh -c 'lastgood run \"$@\"' --", [], None),
+    ("sh -c 'lastgood run \"$@\"'", ["ruff"], None),
+    ("sh -c 'exec uvx \"$@\"' --", [], None),
+    ("sh -c 'lastgood run \"$1\"' --", ["ruff"], None),
+    ("lastgood run", [], []),
+]
+
+
+@pytest.mark.parametrize(("entry", "args", "words"), SHELLS)
+def test_the_arguments_of_a_hook_stand_where_a_shell_puts_them(
+    tmp_path: Path, entry: str, args: list[str], words: list[str] | None
+) -> None:
+    """What follows a shell's own name takes the place of `"$@"`; a hook that has nothing there names its tool by no word."""
+    path = tmp_path / ".pre-commit-config.yaml"
+    hook = {"id": "a", "name": "a", "language": "system", "entry": entry, "args": args}
+    path.write_text(json.dumps({"repos": [{"repo": "local", "hooks": [hook]}]}), "utf-8")
+    assert [call.words for call in hookfile.calls(str(path))] == ([] if words is None else [words])
+
+
+def test_a_hook_whose_tool_stands_in_its_arguments_is_kept(demo: Index, sandbox: Sandbox) -> None:
+    """`warm` and `warm --check` take the tool from the arguments of a hook whose shell puts them behind `lastgood run`."""
+    entry = {"entry": "sh -c 'lastgood run \"$@\"' --", "args": ["demo-tool", "--strict"]}
+    hook = {"id": "a", "name": "a", "language": "system", **entry}
+    path = sandbox.work / ".pre-commit-config.yaml"
+    path.write_text(json.dumps({"repos": [{"repo": "local", "hooks": [hook, {**hook, "id": "b", "args": []}]}]}), "utf-8")
+    warmed = sandbox.lastgood("warm")
+    assert (warmed.status, [record.tool for record in all_records(sandbox)]) == (0, ["demo-tool"]), warmed
+    demo.stop()
+    checked = sandbox.lastgood("warm", "--check")
+    assert (checked.status, _columns(checked.out)) == (0, [["demo-tool", "kept"]]), checked
+
+
 @pytest.mark.parametrize(
     ("hook", "own"),
     [

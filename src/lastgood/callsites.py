@@ -17,6 +17,7 @@ _OWN = ["lastgood", "run"]
 _STARTERS = (_OWN, ["uvx"], ["uv", "tool", "run"])
 _SHELLS = ("sh", "bash", "dash", "zsh")
 _SINGLE, _DOUBLE = re.compile(r"'[^']*'"), re.compile(r'"(?:[^"\\]|\\.)*"')
+_ARGUMENTS = '"$@"'
 _SHELLS_OWN = frozenset("|&;<>()$`\n*?~")  # with one of these in its words a shell does more than start a command
 
 
@@ -57,11 +58,16 @@ class Called:
 
 
 def called(command: "list[str]") -> "Called | None":
-    """What a command line calls through lastgood or uvx; None for anything else, and where it does more than that."""
+    """What a command line calls through lastgood or uvx; None for anything else, and where it does more than that.
+
+    None also where a shell takes the tool itself from what it is given, and is given nothing yet.
+    """
     changes, words, alone = started(command)
     named = [*(os.path.basename(word) for word in words[:1]), *words[1:]]
     for starter in _STARTERS if alone else ():
         if named[: len(starter)] == starter:
+            if len(words) == len(starter) and any(_ARGUMENTS in word for word in command):
+                return None
             return Called("" if starter is _OWN else " ".join(words[: len(starter)]), words[len(starter) :], changes)
     return None
 
@@ -77,12 +83,12 @@ def started(command: "list[str]") -> "tuple[Changes, list[str], bool]":
         mine, words, known = _without_env(words)
         changes.update(mine)
         alone = alone and known
-        script = _script(words)
+        script, given = _script(words)
         if script is None:
             return changes, words, alone
-        alone = alone and not _SHELLS_OWN.intersection(_unquoted(script))
+        alone = alone and not _SHELLS_OWN.intersection(_unquoted(script.replace(_ARGUMENTS, "")))
         try:
-            words = shlex.split(script)
+            words = shlex.split(script.replace(_ARGUMENTS, shlex.join(given)))
         except ValueError:
             return changes, words, False  # quotes that do not match: the shell says so
         mine, words = _without_assignments(words)
@@ -129,13 +135,13 @@ def _without_assignments(words: "list[str]") -> "tuple[Changes, list[str]]":
     return {name: value for name, _, value in (word.partition("=") for word in words[:at])}, words[at:]
 
 
-def _script(words: "list[str]") -> "str | None":
-    """What follows the `-c` of a shell, also where it is one of several letters; None where there is none."""
+def _script(words: "list[str]") -> "tuple[str | None, list[str]]":
+    """What follows the `-c` of a shell, also as one of several letters, and what the script is given; None where there is none."""
     if not words or os.path.basename(words[0]) not in _SHELLS:
-        return None
+        return None, []
     at = 1
     while at < len(words) and words[at].startswith("-") and not words[at].startswith("--"):
         if "c" in words[at]:
-            return "".join(words[at + 1 : at + 2]).replace('"$@"', "")  # the file names of a hook
+            return "".join(words[at + 1 : at + 2]), words[at + 3 :]  # before those its `$0`; a runner adds the names of files
         at += 2 if words[at].endswith("o") else 1  # `-o pipefail`
-    return None
+    return None, []
