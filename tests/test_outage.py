@@ -579,7 +579,7 @@ def secrets_in(sandbox: Sandbox, *results: Result) -> list[str]:
                 continue
             with open(path, "rb") as file:
                 data = file.read()
-            if SECRET.encode() in data or USER.encode() in data or SECRET in path:
+            if SECRET.encode() in data or USER.encode() in data or SECRET in path or USER in path:
                 found.append(path)
     return found
 
@@ -644,14 +644,15 @@ def test_credentials_are_neither_kept_nor_printed(
     assert secrets_in(sandbox, *results) == []
 
 
+@pytest.mark.parametrize("name", ["demo-tool @ ", ""])
 def test_credentials_of_a_direct_address_are_neither_kept_nor_printed(
-    index_factory: IndexFactory, sandbox_factory: SandboxFactory
+    index_factory: IndexFactory, sandbox_factory: SandboxFactory, name: str
 ) -> None:
     """A target that is an address with a token in it leaves the token nowhere, and runs in an outage all the same."""
     index = index_factory()
     sandbox = sandbox_factory(index)
     wheel = index.publish(demo_tool("1.0"))
-    target = f"demo-tool @ http://{USER}:{SECRET}@{index.host}/files/{wheel.filename}"
+    target = f"{name}http://{USER}:{SECRET}@{index.host}/files/{wheel.filename}"
     results = [sandbox.lastgood("run", target, "--version")]
     sandbox.wait_quiet()
     grow_old(sandbox, HOUR)
@@ -666,7 +667,7 @@ def test_credentials_of_a_direct_address_are_neither_kept_nor_printed(
 @pytest.mark.parametrize("sign", [",", ";", "'"])
 def test_a_sign_in_a_credential_ends_nothing(index_factory: IndexFactory, sandbox_factory: SandboxFactory, sign: str) -> None:
     """A comma, a semicolon or a quote may stand in a password as it is: what follows is hidden, too."""
-    index = index_factory(auth=("somebody", f"pass{sign}{SECRET}"))
+    index = index_factory(auth=(f"some{sign}{USER}", f"pass{sign}{SECRET}"))
     sandbox = sandbox_factory(index)
     sandbox.env["UV_DEFAULT_INDEX"] = index.url_with_credentials
     index.publish(demo_tool("1.0"))
@@ -681,6 +682,7 @@ def test_a_sign_in_a_credential_ends_nothing(index_factory: IndexFactory, sandbo
     sandbox.wait_quiet()
     assert index.host in "".join(result.out for result in results)
     assert secrets_in(sandbox, *results) == []
+    assert [host for record in all_records(sandbox) for host in record.hosts] == [index.host]
 
 
 @pytest.mark.parametrize(

@@ -290,9 +290,10 @@ def _fingerprint(made: Request, scene: "Scene", words: "Words") -> None:
     if made.target.name:
         stamps.append(surroundings.stamp(surroundings.receipt(environ, made.target.name)))
     target = made.target
-    made.slug = paths.slug(target.name or target.url.rpartition("/")[2].partition("@")[0].partition("#")[0])
+    public = request.without_credentials(target.url)
+    made.slug = paths.slug(target.name or public.rpartition("/")[2].partition("@")[0].partition("#")[0])
     made.fields = {
-        "package": target.name or request.without_credentials(target.url),
+        "package": target.name or public,
         "extras": list(target.extras),
         "specifier": "@latest"
         if target.latest

@@ -190,17 +190,24 @@ def addresses(text: str) -> "list[str]":
     for scheme in ("https://", "http://"):
         at = text.find(scheme)
         while at >= 0:
-            end = at + len(scheme)
-            while end < len(text) and text[end] not in " \t\r\n`'\"()<>,;?#":
-                end += 1
-            url = text[at:end].rstrip(".:")
-            authority = url[len(scheme) :].split("/", 1)[0]
-            if "@" in authority:
-                url = url.replace(authority, authority.rpartition("@")[2], 1)
-            if authority and url not in found:
-                found.append(url)
+            start = _after_userinfo(text, at + len(scheme))
+            end = _until(" \t\r\n`'\"()<>,;?#", text, start)
+            rest = text[start:end].rstrip(".:")
+            if rest and not rest.startswith("/") and scheme + rest not in found:
+                found.append(scheme + rest)
             at = text.find(scheme, end)
     return sorted(found, key=lambda url: text.find(url.split("://", 1)[1]))
+
+
+def _after_userinfo(text: str, start: int) -> int:
+    """Where the host of an address starts: a user's name and password may hold signs that end an address anywhere else."""
+    return max(start, text.rfind("@", start, _until(' \t\r\n"/?#', text, start)) + 1)
+
+
+def _until(signs: str, text: str, at: int) -> int:
+    while at < len(text) and text[at] not in signs:
+        at += 1
+    return at
 
 
 def suspects(text: str) -> "list[str]":

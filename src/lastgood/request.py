@@ -758,6 +758,6 @@ def card_key(
 def card_name(words: Words, key: str) -> str:
     """The file name of the card of `key`: two checksums to find it by; the key inside decides."""
     raw = key.encode("utf-8", "surrogateescape")
-    first = words.target.partition("@")[0].partition("=")[0][:40].lower()
+    first = without_credentials(words.target).partition("@")[0].partition("=")[0][:40].lower()
     name = "".join(c if c.isalnum() and c.isascii() else "-" for c in first).strip("-") or "tool"
     return f"{name}-{zlib.crc32(raw):08x}{zlib.adler32(raw):08x}"
