@@ -314,3 +314,16 @@ def test_what_nobody_keeps(demo: Index, sandbox: Sandbox) -> None:
         said = "error: no good `demo-tool` is kept; run `lastgood warm demo-tool` while the index is up"
         expect_said(sandbox.lastgood(verb, "demo-tool"), said, 1)
     assert (sandbox.home.exists(), demo.connections()) == (False, 0)
+
+
+def test_a_rollback_is_over_once_something_newer_is_good(index: Index, sandbox: Sandbox) -> None:
+    """The index decides again then: where it takes the newer release back, what uvx would run runs."""
+    for version in ("2.0", "3.0"):
+        index.publish(demo_tool(version))
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    index.publish(demo_tool("4.0"))
+    expect_version(sandbox.lastgood("run", "--refresh", "demo-tool", "--version"), "4.0")
+    for gone, left in (("4.0", "3.0"), ("3.0", "2.0")):
+        index.yank("demo-tool", gone)
+        expect_version(sandbox.lastgood("run", "--refresh", "demo-tool", "--version"), left)

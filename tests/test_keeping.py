@@ -263,6 +263,52 @@ def test_what_stands_in_while_what_people_chose_is_lost(index: Index, sandbox: S
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
 
 
+@pytest.mark.parametrize("up", [False, True])
+def test_what_is_away_for_a_while_is_not_forgotten(index: Index, sandbox: Sandbox, *, up: bool) -> None:
+    """A run that can neither start what is kept nor build it again writes no loss down: once it is back it runs."""
+    release(index, sandbox, "1.0")
+    there = place(sandbox, kept(sandbox)["1.0"])
+    away = there.rename(sandbox.root / "away")
+    shutil.rmtree(sandbox.uv_cache)
+    index.fault(404 if up else "refuse")
+    assert sandbox.lastgood("run", "demo-tool", "--version").status != 0
+    sandbox.wait_quiet()
+    (row,) = sandbox.lastgood("status", "--json").json()["tools"]
+    assert (row["state"], list(kept(sandbox))) == ("missing", ["1.0"])
+    away.rename(there)
+    os.utime(there, (1, 1))
+    assert sandbox.lastgood("gc").status == 0
+    result = sandbox.lastgood("run", "--offline", "demo-tool", "--version")
+    expect_version(result, "1.0")
+
+
+def test_warm_all_brings_back_what_is_lost(index: Index, sandbox: Sandbox) -> None:
+    """Although a run in an outage has met the loss."""
+    release(index, sandbox, "1.0")
+    shutil.rmtree(place(sandbox, kept(sandbox)["1.0"]))
+    shutil.rmtree(sandbox.uv_cache)
+    index.stop()
+    assert sandbox.lastgood("run", "demo-tool", "--version").status != 0
+    index.start_again()
+    result = sandbox.lastgood("warm", "--all")
+    assert (result.status, own_lines(result)) == (0, ["kept `demo-tool` 1.0"]), result
+
+
+def test_a_choice_that_is_gone_for_good_gives_way(index: Index, sandbox: Sandbox) -> None:
+    """What was gone back to is lost and withdrawn: what stands in is said once to take its place, and is fresh then."""
+    release(index, sandbox, "1.0", "2.0", "3.0")
+    assert sandbox.lastgood("rollback", "demo-tool").status == 0
+    lose_all(sandbox, kept(sandbox)["2.0"])
+    index.unpublish("demo-tool", "2.0")
+    shutil.rmtree(sandbox.uv_cache)
+    result = sandbox.lastgood("run", "demo-tool", "--version")
+    told = "warning: `demo-tool` 2.0, which was chosen, is lost and the index has it no more: 1.0 runs"
+    expect_version(result, "1.0", GONE + "building it again", told)
+    index.stop()
+    expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "1.0")
+    assert [one["version"] for one in only_record(sandbox).refused] == ["3.0"]
+
+
 GONE = "warning: the kept `demo-tool` 2.0 was removed from disk; "
 
 

@@ -26,6 +26,7 @@ from tests.support.wheels import Wheel, demo_dep, demo_tool
 if TYPE_CHECKING:
     from tests.conftest import IndexFactory, SandboxFactory
     from tests.support.index import Index
+    from tests.support.index_faults import FaultKind
     from tests.support.sandbox import Result, Sandbox
 
 HOUR = 3600.0
@@ -458,3 +459,14 @@ def test_only_an_environment_that_is_what_was_asked_for(demo: Index, sandbox: Sa
     demo.stop()
     result = sandbox.run([program, "run", *words, "--version"])
     assert (result.status == 0, result.out == "demo-tool 1.0\n") == (runs, runs), result
+
+
+@pytest.mark.parametrize("fault", ["refuse", "login", "redirect-login", "garbage"])
+def test_the_lower_rungs_stand_in_behind_a_portal_too(demo: Index, sandbox: Sandbox, fault: FaultKind) -> None:
+    """What looks like an answer is looked at where something could stand in for it, also where it was kept for another request."""
+    keep(sandbox)
+    shutil.rmtree(sandbox.uv_cache)
+    demo.fault(fault)
+    result = sandbox.lastgood("run", "demo-tool>=1.0", "--version")
+    (line,) = own_lines(result)
+    assert (result.status, result.out, "it was kept for `demo-tool`" in line) == (0, "demo-tool 1.0\n", True), result

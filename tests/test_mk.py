@@ -295,13 +295,15 @@ def test_a_home_that_make_cannot_name(project: Sandbox, name: str) -> None:
     assert (told.status, told.out, (project.root / name).exists()) == (2, "", False)
 
 
-def test_a_home_that_is_a_file(project: Sandbox) -> None:
-    """A home that cannot be one stops make with one line."""
+@pytest.mark.parametrize("include", [INCLUDE, "include $(shell lastgood mk)\n"])
+def test_a_home_that_is_a_file(project: Sandbox, include: str) -> None:
+    """A home that cannot be one stops make with one line, however it is included."""
+    (project.work / "Makefile").write_text(MAKEFILE.replace(INCLUDE, include), "utf-8")
     project.home.write_text("theirs")
     told = make(project)
     (own,) = own_lines(told)
-    assert own.startswith(f"error: `{project.home}")
-    assert (told.status, project.home.read_text()) == (2, "theirs")
+    assert own.startswith(f"error: `{project.home}` cannot be the home of lastgood: it is a file")
+    assert (told.status, told.out, project.home.read_text()) == (2, "", "theirs"), told
 
 
 @pytest.mark.skipif(not permissions_count(), reason=NO_PERMISSIONS)

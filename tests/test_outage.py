@@ -664,7 +664,7 @@ def test_credentials_of_a_direct_address_are_neither_kept_nor_printed(
     assert secrets_in(sandbox, *results) == []
 
 
-@pytest.mark.parametrize("sign", [",", ";", "'"])
+@pytest.mark.parametrize("sign", [",", ";", "'", '"'])
 def test_a_sign_in_a_credential_ends_nothing(index_factory: IndexFactory, sandbox_factory: SandboxFactory, sign: str) -> None:
     """A comma, a semicolon or a quote may stand in a password as it is: what follows is hidden, too."""
     index = index_factory(auth=(f"some{sign}{USER}", f"pass{sign}{SECRET}"))
@@ -697,6 +697,8 @@ def test_a_sign_in_a_credential_ends_nothing(index_factory: IndexFactory, sandbo
         ("(https://u:p@h/x,p;p'p?k=p): no", "(https://h/x,p;p'p~f7632aa8): no"),
         ("https://u:p@h/x?k=p#sha256=1", "https://h/x~f7632aa8#sha256=1"),
         ('["https://h/x","u@h?"]', '["https://h/x","u@h?"]'),
+        ('--index=https://u:p p"p@h/x y@z', "--index=https://h/x y@z"),
+        ("https://h x@1, http://h:80 x@1", "https://h x@1, http://h:80 x@1"),
         ("https://h/x\nu@h?k=1\nhttps://h\nx@1", "https://h/x\nu@h?k=1\nhttps://h\nx@1"),
         ("is it `https://h/x`?", "is it `https://h/x`?"),
         (shlex.join(["--index=https://u:p'p@h/x?k=p'p", "y"]), "'--index=https://h/x~7ba0b787' y"),

@@ -105,7 +105,8 @@ class Request:
         """
         if self._hosts is None:
             values = [*self.urls, *project.uv_index_urls(self.uv_files)]
-            self._hosts = list(dict.fromkeys(outage.host_of(url) for value in values for url in outage.addresses(value)))
+            found = [url for value in values for url in outage.addresses(request.without_credentials(value))]
+            self._hosts = list(dict.fromkeys(map(outage.host_of, found)))
         return self._hosts
 
 

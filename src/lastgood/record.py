@@ -183,7 +183,8 @@ class Record:
         self.generations = sorted([kept, *staying], key=lambda one: one.kept, reverse=True)
         self.current = kept.id
         # what was rolled back from and is still kept must not be gone back to; nor taken, where nothing else than before runs now
-        self.refused = [one for one in self.refused if one["by"] == "rollback" and (same or self.keeps(one))]
+        staying_away = [one for one in self.refused if one["by"] == "rollback" and (same or self.keeps(one))]
+        self.refused = [one for one in staying_away if not _is_the_same(kept, one)]
 
     def refuse(self, one: "dict[str, Any]") -> None:
         """Remember a release that does not start."""
@@ -199,11 +200,13 @@ class Record:
         """Why what was resolved is not taken: refused as it is, or a version that was rolled back from.
 
         What the user's own smoke test refused is looked at again with another one: `check` is the one of now. The version that was
-        gone back to may be built again.
+        gone back to may be built again; once something newer than what was sent back is good, the index decides again.
         """
         current = self.generation()
         runs = current.version if current is not None else ""
         for one in self.refused:
+            if one["by"] == "rollback" and one["version"] and runs and _newer(runs, one["version"]):
+                continue
             if one["digest"] == digest and one["check"] in ("", check):
                 return one
             sent_back = one["by"] == "rollback" and one["version"]

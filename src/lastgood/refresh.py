@@ -71,16 +71,15 @@ class Standing:
     """What of a record can run now.
 
     card      of the best generation that can; None where none can, or where it does not provide the command (`lacking` it)
-    given_up  [(generation, trouble)]: what would come before it; `lost` where that is the one that people chose
+    given_up  [(generation, trouble)]: what would come before it, the current one first
     """
 
-    __slots__ = ("card", "given_up", "lacking", "lost")
+    __slots__ = ("card", "given_up", "lacking")
 
     def __init__(self) -> None:
         self.card: cards.Card | None = None
         self.given_up: list[tuple[Generation, str]] = []
         self.lacking = ""
-        self.lost = False
 
 
 class Job:
@@ -339,7 +338,7 @@ def name_failure(job: Job, result: uv.Result) -> "Finding":
     elif result.status > _BY_SIGNAL and not result.errors.text.strip():
         # no memory left, or a limit: the index has said nothing
         finding = outage.Finding(outage.LOCAL, "local", f"uv was ended by signal {result.status - _BY_SIGNAL}")
-    if finding.verdict == outage.SUSPECT and (job.record is None or not job.record.generations):
+    if finding.verdict == outage.SUSPECT and job.patience is None and (job.record is None or not job.record.generations):
         return outage.Finding(outage.ANSWER, finding.kind, finding.reason, finding.urls)
     return finding
 
@@ -624,6 +623,8 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
         record.last["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
         record.last["class"] = finding.kind if finding else ""
         return
+    if outcome.kind != NEW:
+        _let_go(job, record)
     if not job.offline:
         record.asked = now
     if outcome.kind == NEW and kept is not None:
@@ -631,6 +632,15 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     if outcome.kind == REFUSED and kept is not None:
         one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
         record.refuse({**one, "check": outcome.check})
+
+
+def _let_go(job: Job, record: "Record") -> None:
+    """Let what stands in take the place of what cannot run, where the index has answered and what it has may not."""
+    current, command = record.generation(), job.request.command
+    if current is None or not current.trouble(job.home, command) or (record.lost(job.home, command) and not job.gone):
+        return
+    if any(not one.trouble(job.home, command) for one in record.generations):
+        record.forget(current.id)
 
 
 def _asked_with(job: Job) -> "tuple[list[str], str, list[str]]":
@@ -651,7 +661,7 @@ def _asked_with(job: Job) -> "tuple[list[str], str, list[str]]":
 def _notice(job: Job, record: "Record", outcome: Outcome, kept: "Generation | None") -> str:
     """The line that the next run says once: a release was refused while something good is kept, or people's choice was lost."""
     current = record.generation()
-    if outcome.kind == NEW and job.gone and current is not None:
+    if outcome.good and job.gone and current is not None and current.version != job.gone:
         held = " and is held" if record.held else ""
         lost = f"`{job.request.tool}` {job.gone}, which was chosen, is lost and the index has it no more"
         return f"{lost}: {current.version} runs{held}"
@@ -671,26 +681,19 @@ def local_clause(version: str, reason: str) -> str:
 
 
 def write_card(job: Job) -> "cards.Card | None":
-    """Derive the card of this run's words from the record; None where nothing that runs is kept."""
-    record = job.record
-    if record is None:
-        return None
-    generation = record.usable(job.home)
-    if generation is None or record.lost(job.home, job.request.command):
-        return None  # without a card the next run looks again
-    card = derive_card(job, record, generation)
-    if card is None:
+    """Derive the card of this run's words from the record; None where the current generation cannot run: a next run looks again."""
+    found = standing(job)
+    if found.card is None or found.given_up:
         return None
     from lastgood import record as records
 
-    records.write(job.scene.card_path, cards.write(card), durable=False)
-    return card
+    records.write(job.scene.card_path, cards.write(found.card), durable=False)
+    return found.card
 
 
 def standing(job: Job) -> Standing:
-    """Find what of the job's record can run; the record forgets what cannot, but for what people chose, which is built again."""
+    """Find what of the job's record can run. Nothing is forgotten by looking: a missing interpreter may come back."""
     found, record = Standing(), job.record
-    chosen = record.current if record is not None and (record.held or record.rolled_back()) else ""
     for one in record.best_first() if record is not None else []:
         assert record is not None
         card, trouble = None, "was removed from disk"
@@ -702,12 +705,8 @@ def standing(job: Job) -> Standing:
             trouble = _cannot_run(job.home, card)
         if card is not None and not trouble:
             found.card = card
-            break
+            return found
         found.given_up.append((one, trouble))
-        if one.id == chosen:
-            found.lost = True
-        else:
-            record.forget(one.id)
     return found
 
 

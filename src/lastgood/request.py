@@ -607,6 +607,7 @@ def _direct(text: str, name: str, extras: "tuple[str, ...]" = ()) -> Target:
 
 _ENDS = ' \t\r\n"'
 """What ends an address in any text. Other signs may stand in a name, a password or a query as they are: `,`, `;` and `'`, too."""
+_BLANK = frozenset(' \t"')
 _QUOTED = "'\"'\"'"  # a single quote as `shlex` writes it between single quotes
 _CLOSING = "`',;.:!?)]}>"
 """What closes a sentence, or the quotes round an address, rather than the query that stands before it."""
@@ -617,7 +618,7 @@ def without_credentials(text: str) -> str:
     """`text` with the userinfo of every URL removed and each query replaced by a checksum: neither may be stored."""
     start = text.find("://")
     while start >= 0:
-        end = _until("/?#", text, start + 3)
+        end = _end_of_authority(text, start + 3)
         at = text.rfind("@", start, end)
         if at >= 0:
             text = text[: start + 3] + text[at + 1 :]
@@ -628,6 +629,17 @@ def without_credentials(text: str) -> str:
             text = f"{text[:query]}~{zlib.crc32(text[query:stop].encode('utf-8', 'surrogateescape')):08x}{text[stop:]}"
         start = text.find("://", end - 1)  # in a list, the `:` of the next address stands before what ended this one's host
     return text
+
+
+def _end_of_authority(text: str, start: int) -> int:
+    """Where user, host and port end. uv takes blanks and quotes in a name and a password as they are."""
+    end = _until("/?#", text, start)
+    if text[end : end + 1] not in (" ", "\t", '"'):
+        return end
+    stop = min((at for sign in "/?#\r\n" if (at := text.find(sign, end)) >= 0), default=len(text))
+    _, colon, rest = text[start : max(start, text.rfind("@", end, stop))].partition(":")
+    is_port = not _BLANK.isdisjoint(rest) and rest.replace('"', " ").split(" ")[0].isdigit()
+    return stop if colon and not is_port else end
 
 
 def _until(signs: str, text: str, at: int) -> int:

@@ -318,12 +318,10 @@ class _Run:
 
     def _make_card(self) -> None:
         """The card of the best generation that can run; `lost` is why the current one cannot."""
-        current = self.record.current if self.record is not None else ""
         found = refresh.standing(self._job())
         self.card = found.card
-        gone = [(one, trouble) for one, trouble in found.given_up if one.id == current]
-        self.lost = "".join(f"the kept `{self.request.tool}` {one.version} {trouble}" for one, trouble in gone)
-        if found.card is not None and not found.lost:
+        self.lost = "".join(f"the kept `{self.request.tool}` {one.version} {trouble}" for one, trouble in found.given_up[:1])
+        if found.card is not None and not found.given_up:
             self._write_card(found.card)
 
     def _say_lost(self, step: str) -> None:

@@ -82,7 +82,10 @@ def _work(job: "Job", speaker: behind.Speaker, claims: "list[Claim]") -> None:
         outcome = refresh.refresh(job)
     for claim in claims:
         claim.release()  # a next run, or a rollback, would wait for what follows
-    speaker.tell(_told(outcome))
+    told = _told(outcome)
+    if outcome.good and job.gone:
+        told.kind = refresh.NEW  # what stood in is what runs now: there is a new card, and something to say
+    speaker.tell(told)
     from lastgood import upkeep
 
     upkeep.after_refresh(job.home, refresh.new_of(job, outcome))

@@ -46,7 +46,7 @@ _REQUIRED = "the following arguments are required"
 """How argparse begins what it says of words that are missing."""
 _RAW = ("why",)
 """Verbs that take the same words as `run`: argparse must not touch them."""
-_WITHOUT_HOME = ("doctor", "add", "remove", "completion")
+_WITHOUT_HOME = ("doctor", "add", "remove", "completion", "mk")
 """Verbs that work, or say best themselves, where the home is a file, or someone else's."""
 
 

@@ -83,10 +83,10 @@ def _write(environ: "dict[str, str]") -> str:
     path = os.path.join(place, f"{zlib.crc32(cwd.encode('utf-8', 'surrogateescape')):08x}.mk")
     if any(c in _UNNAMEABLE or (c.isspace() and c != " ") for c in path):
         raise LastgoodError(f"`{path}` is no name that make could include", "set `LASTGOOD_HOME`")
+    paths.trusted(home)  # make runs what is written there
     try:
         for directory in (home, place):  # each with its mode: `makedirs` gives it to the last one alone
             os.makedirs(directory, mode=0o700, exist_ok=True)
-        paths.trusted(home)  # make runs what is written there
         record.write(path, text(sorted(found.tools)), durable=False)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
