@@ -182,6 +182,26 @@ def test_no_uv_and_a_uv_that_does_not_run(alone: Sandbox) -> None:
     assert (found.left(), found.only("uv")["words"]) == (["uv"], f"`{broken}` (LASTGOOD_UV) does not run")
 
 
+@pytest.mark.parametrize("line", ["mytool 1.2.3", "true (GNU coreutils) 9.1", "--version", "Python 3.11.2"])
+def test_a_uv_that_is_another_program(sandbox: Sandbox, demo: Index, line: str) -> None:
+    """What answers to `--version` as something else does is a problem, in the words of a run, and is asked nothing more."""
+    asked = sandbox.root / "asked"
+    other = sandbox.bin / "other"
+    other.write_text(f"#!/bin/sh\necho \"$*\" >>'{asked}'\necho '{line}'\n", "utf-8")
+    other.chmod(0o755)
+    found = examine(sandbox, env={"LASTGOOD_UV": str(other), "UV_DEFAULT_INDEX": None})
+    told = found.only("uv")
+    assert (found.left(), told["words"]) == (["uv"], f"`{other}` (LASTGOOD_UV) is no uv: it says `{line}` of its version")
+    assert told["step"] == "set it to the path of uv, or unset it"
+    assert (found.of("hard links"), set(asked.read_text("utf-8").splitlines())) == ([], {"--version"})
+    assert demo.requests() == []
+    (sandbox.bin / "uv").unlink()
+    (sandbox.bin / "uv").symlink_to(other)
+    on_path = examine(sandbox).only("uv")
+    assert on_path["words"] == f"`{sandbox.bin / 'uv'}` (PATH) is no uv: it says `{line}` of its version"
+    assert on_path["step"] == "install uv, or set `LASTGOOD_UV` to its path"
+
+
 def test_an_old_uv(alone: Sandbox) -> None:
     """A uv older than lastgood is made for is a warning; how old that is comes from the package's own metadata."""
     old = alone.bin / "old"

@@ -91,6 +91,10 @@ def look_at_uv(patient: Patient) -> "Iterator[Finding]":
             "uv", PROBLEM, f"`{patient.uv.path}` ({patient.uv.found}) does not run", "install uv anew, or set `LASTGOOD_UV`"
         )
         return
+    if not version.startswith("uv"):
+        yield _another_program(patient.uv, version)
+        patient.uv = None  # or the checks below would take what it says for uv's answers
+        return
     shim = uv.on_path("uvx", patient.environ.get("PATH", ""))
     also = "; `uvx` on PATH is lastgood" if shim and uv.is_shim(shim) else ""
     number = version.partition(" ")[2].partition(" ")[0]
@@ -105,6 +109,14 @@ def look_at_uv(patient: Patient) -> "Iterator[Finding]":
         )
     else:
         yield Finding("uv", OK, words)
+
+
+def _another_program(found: uv.Uv, version: str) -> Finding:
+    """What is found and is no uv, in the words that a run has for it; `version` is its own answer."""
+    words = f"`{found.path}` ({found.found}) is no uv: it says `{version}` of its version"
+    named = found.found == "LASTGOOD_UV"
+    step = "set it to the path of uv, or unset it" if named else "install uv, or set `LASTGOOD_UV` to its path"
+    return Finding("uv", PROBLEM, words, step)
 
 
 def _found(where: str) -> str:
