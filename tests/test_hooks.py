@@ -712,6 +712,38 @@ def configure(sandbox: Sandbox, hooks_of_suite: str, tools: str = "") -> None:
     (sandbox.work / "lastgood.toml").write_text(f"[tools]\n{tools}\n", "utf-8")
 
 
+@pytest.mark.parametrize("starter", ["lastgood run", "env A=b lastgood run"])
+@pytest.mark.parametrize("word", ["--offline", "--no-offline --offline", "--mode strict-cache"])
+def test_a_hook_that_asks_nobody_is_warmed(demo: Index, sandbox: Sandbox, starter: str, word: str) -> None:
+    """What a hook says of how each of its runs asks is not meant for `warm`; the hook's own words are hot afterwards."""
+    entry = f"  - {{id: h, name: h, language: system, entry: {starter} {word} demo-tool --version}}\n"
+    (sandbox.work / ".pre-commit-config.yaml").write_text("repos:\n- repo: local\n  hooks:\n" + entry, "utf-8")
+    asked = sandbox.lastgood("warm", "--check")
+    assert (asked.status, "run `lastgood warm` while the index is up" in asked.err, demo.requests()) == (1, True, [])
+    result = sandbox.lastgood("warm")
+    assert (result.status, own_lines(result)[-1]) == (0, "kept `demo-tool` 1.0"), result
+    sandbox.wait_quiet()
+    demo.publish(demo_tool("2.0"))
+    assert own_lines(sandbox.lastgood("warm"))[-1] == "kept `demo-tool` 2.0"
+    sandbox.wait_quiet()
+    demo.stop()
+    assert sandbox.lastgood("warm", "--check").status == 0
+    words = [*word.split(), "demo-tool", "--version"]
+    assert "card         found, nothing it depends on has changed" in sandbox.lastgood("why", *words).out
+    expect_version(sandbox.lastgood("run", *words), "2.0")
+
+
+@pytest.mark.parametrize("name", ["UV_OFFLINE", "LASTGOOD_INTERNAL__OFFLINE"])
+@pytest.mark.parametrize("word", ["", "--offline "])
+def test_warm_asks_nobody_where_the_network_is_forbidden(demo: Index, sandbox: Sandbox, name: str, word: str) -> None:
+    """A variable forbids it whatever a hook says, and no index is told to have answered."""
+    entry = f"  - {{id: h, name: h, language: system, entry: lastgood run {word}demo-tool}}\n"
+    (sandbox.work / ".pre-commit-config.yaml").write_text("repos:\n- repo: local\n  hooks:\n" + entry, "utf-8")
+    result = sandbox.lastgood("warm", env={name: "1"})
+    why = "was not refreshed (`UV_OFFLINE` or `--offline` forbids to ask); no good `demo-tool` is kept"
+    assert (result.status, own_lines(result)[-1].endswith(why), demo.requests()) == (1, True, []), result
+
+
 def test_warm_refreshes_what_hooks_and_table_use(demo: Index, sandbox: Sandbox) -> None:
     """Without a word, `warm` keeps what the table and the hooks of the repository use, each once; the table's versions count."""
     for release in ("1.0", "2.0"):

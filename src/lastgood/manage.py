@@ -5,7 +5,7 @@ import os
 import shlex
 import time
 
-from lastgood import breaker, differences, history, locks, messages, paths, policy, refresh
+from lastgood import breaker, differences, history, locks, messages, paths, policy, refresh, settings
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import Damage, LastgoodError, NotNow, UsageError
@@ -322,7 +322,7 @@ def _take_lease(stack: contextlib.ExitStack, path: str, waiting: "Callable[[], N
 def warm(
     words: "list[str]", environ: "dict[str, str]", beside: "Sequence[str]", *, shown: bool
 ) -> "tuple[Request, Outcome, Record | None]":
-    """Refresh what `lastgood run WORDS` would use, without running it: (request, outcome, record).
+    """Refresh what `lastgood run WORDS` would use, without running it: (request, outcome, record). Whatever mode the words choose.
 
     `beside` is what a hook lists beside the tool, here and below.
     Raises Handover for what nothing is kept of, LastgoodError where the record is locked.
@@ -338,13 +338,21 @@ def warm(
 
     with leased(scene.home, made.id, waiting if shown else None):
         job = refresh.Job(scene, made)
-        job.shown, job.heard, job.offline = shown, True, scenes.is_offline(scene)
+        job.shown, job.heard, job.offline = shown, True, _may_ask_nobody(scene)
+        if not job.offline:
+            job.options = [option for option in made.options if option != "--offline"]
         job.look_up()
         job.patience = _patience_of_warm(job, made)
         outcome = refresh.refresh(job)
-        if job.offline and outcome.kind == refresh.UNCHANGED:  # compared with uv's cache alone: nobody knows whether there is news
-            outcome = refresh.Outcome(refresh.LOCAL, "`UV_OFFLINE` or `--offline` forbids to ask", version=outcome.version)
+        if job.offline and outcome.kind in (refresh.UNCHANGED, refresh.ANSWER):  # uv's cache alone says nothing about news
+            outcome.kind, outcome.reason = refresh.LOCAL, "`UV_OFFLINE` or `--offline` forbids to ask"
         return made, outcome, job.record
+
+
+def _may_ask_nobody(scene: "Scene") -> bool:
+    """Whether the network is forbidden here. An `--offline` among the words, as a hook's, is about its runs and forbids nothing."""
+    forbidden = scenes.is_offline(scene) and settings.is_on(scene.environ.get("UV_OFFLINE"))
+    return forbidden or bool(scene.environ.get(settings.OFFLINE))
 
 
 def _patience_of_warm(job: "refresh.Job", made: "Request") -> "float | None":
