@@ -22,7 +22,7 @@ from lastgood import doctor, probe, surroundings
 from lastgood import record as records
 from lastgood.patient import Patient
 from tests.support.interpreters import uv_binary
-from tests.support.kept import all_records, expect_version, keep, only_record, own_lines, trip
+from tests.support.kept import all_records, expect_version, keep, only_record, others_words, own_lines, trip
 from tests.support.privileges import NO_MOUNTS, NO_PERMISSIONS, Mounts, as_ordinary_user, mounts_allowed, permissions_count
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_dep, demo_tool
@@ -543,9 +543,55 @@ def test_what_cannot_be_built_again_is_not_given_up(demo: Index, sandbox: Sandbo
         ["contents"],
         "it could not be built again (no release fits the request)",
     )
+    assert found.of("contents")[0]["step"] == "`lastgood warm demo-tool` shows all that uv says"
     after = only_record(sandbox)
     assert [(one.id, one.digest) for one in after.generations] == [(one.id, one.digest) for one in before.generations]
     expect_version(sandbox.lastgood("run", "--offline", "demo-tool", "--version"), "1.0")
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_why_uv_could_not_build_it_again_and_what_to_do_then(demo: Index, sandbox: Sandbox, *, deep: bool) -> None:
+    """The line has uv's own error, and the step is not what has just failed."""
+    del demo
+    keep(sandbox)
+    python = sandbox.root / "named" / "python"
+    python.parent.mkdir()
+    python.symlink_to(os.path.realpath(kept_root(sandbox) / "bin" / "python"))
+    named = {"UV_PYTHON": str(python)}
+    for words in (("demo-tool==1.0",), ("--with", "demo-tool", "demo-tool==1.0")):
+        assert sandbox.lastgood("run", *words, "--version", env=named).status == 0
+    sandbox.wait_quiet()
+    python.unlink()
+    check = ("--deep",) if deep else ()
+    for record in all_records(sandbox):
+        root = sandbox.home / "generations" / record.current
+        if record.request["specifier"]:
+            (program,) = root.glob("lib/python*/site-packages/demo_tool/program.py")
+            replace(program, program.read_bytes() + b"\n# something else\n") if deep else lose_interpreter(root)
+    found = [one for one in examine(sandbox, "--fix", *check, env=named).findings if one["refused"]]
+    why = f"it could not be built again (uv refused the request: No interpreter found at path `{python}`)"
+    assert [one["refused"] for one in found] == [why, why]
+    everything = "shows all that uv says"
+    steps = {f"`lastgood warm demo-tool==1.0` {everything}", f"refreshing it where it is used {everything}"}
+    assert {one["step"] for one in found} == steps
+    told = " ".join(sandbox.lastgood("doctor", "--fix", *check, env=named).out.split())
+    assert all(f"not mended: {why} → {step}" in told for step in steps), told
+    warmed = sandbox.lastgood("warm", "demo-tool==1.0", env=named)
+    assert f"error: No interpreter found at path `{python}`" in others_words(warmed), warmed
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_an_outage_keeps_from_being_mended_waits_for_its_end(demo: Index, sandbox: Sandbox, *, deep: bool) -> None:
+    """The reason is that of the outage, and the step says when the same is worth another try."""
+    keep(sandbox)
+    (program,) = kept_root(sandbox).glob("lib/python*/site-packages/demo_tool/program.py")
+    replace(program, program.read_bytes() + b"\n# something else\n") if deep else lose_interpreter(kept_root(sandbox))
+    shutil.rmtree(sandbox.uv_cache)
+    demo.stop()
+    check = ("--deep",) if deep else ()
+    (found,) = [one for one in examine(sandbox, "--fix", *check).findings if one["refused"]]
+    assert found["refused"] == "it could not be built again (connection refused)"
+    assert found["step"] == f"`lastgood doctor {'--deep ' if deep else ''}--fix` once the index answers"
 
 
 def test_mending_costs_no_older_generation(demo: Index, sandbox: Sandbox) -> None:
@@ -586,6 +632,8 @@ def test_what_is_held_is_not_replaced(demo: Index, sandbox: Sandbox) -> None:
     told = found.of("environments")[0]
     assert (found.left(), told["refused"]) == (["environments"], "`demo-tool` is held")
     assert told["step"].startswith("after `lastgood unhold demo-tool`, `lastgood doctor --fix`")
+    words = " ".join(sandbox.lastgood("doctor", "--fix").out.split())
+    assert f"not mended: {told['refused']} → {told['step']}" in words
 
 
 def test_the_record_that_ails_is_named(demo: Index, sandbox: Sandbox) -> None:

@@ -62,16 +62,17 @@ def examine(environ: "dict[str, str]", *, deep: bool = False, fix: bool = False)
 
 
 def mend(found: Finding) -> None:
-    """Do what a finding offers; where that is impossible, the finding says why."""
+    """Do what a finding offers; where that is impossible, the finding says why, and has the step that helps then."""
     assert found.mend is not None
     try:
         found.mended = found.mend()
     except LastgoodError as error:
-        found.refused = error.message
+        found.refused, found.step = error.message, error.hint or found.step
     except Damage as error:
         found.refused = f"its record, or its card, is damaged ({error})"
     except records.NewerFormat as error:
         found.refused = f"its record was written by a newer lastgood (format {error.args[0]}, this one reads {records.FORMAT})"
+        found.step = "update lastgood"
     except OSError as error:
         found.refused = (error.strerror or str(error)).lower()
 
@@ -454,7 +455,7 @@ def _collect(home: str) -> str:
     done = upkeep.collect(home)
     removed = f"removed {done.generations + done.leftovers}, freed {messages.size(done.freed)}"
     if done.stuck:
-        raise LastgoodError(f"{removed}; {done.said_stuck()}")
+        raise LastgoodError(f"{removed}; {done.said_stuck()}", "make it removable, then `lastgood gc`")
     return removed
 
 

@@ -8,7 +8,7 @@ import os
 import tempfile
 
 from lastgood import card as cards
-from lastgood import generations, identity, locks, manage, refresh, request
+from lastgood import generations, identity, locks, manage, outage, refresh, request, tee
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from lastgood.record import Generation, Record
     from lastgood.refresh import Outcome
+
+
+_ERROR, _UNSOLVED = "error: ", "No solution found"  # how uv's own line begins, and the one that says no more than the reason does
+_ELSEWHERE = "`lastgood warm` it where it is used"
 
 
 def rebuild_record(home: str, name: str) -> str:
@@ -64,8 +68,7 @@ def rebuild(home: str, mine: "dict[str, str]", record: "Record", bad: "Generatio
     With `anew` uv's cache is not trusted, since its files may be the same ones. Raises LastgoodError.
     """
     if record.held:
-        words = manage.words_for(record, mine)
-        raise LastgoodError(f"`{record.tool}` is held", f"`lastgood unhold {words}`" if words else "")
+        raise LastgoodError(f"`{record.tool}` is held")  # the step of whoever found it begins with that
     environ = environment_of(record, mine)
     other = _another_cache(home, environ) if anew else contextlib.nullcontext(environ)
     with other as used, contextlib.chdir(os.getcwd()):  # a variable may lead elsewhere
@@ -73,15 +76,39 @@ def rebuild(home: str, mine: "dict[str, str]", record: "Record", bad: "Generatio
             scene = scenes.look(words_of(record), used)
             made = identity.identify(scene)
         except request.Handover as refusal:
-            raise LastgoodError(f"`{record.tool}` cannot be asked for again ({refusal.reason})") from refusal
+            raise LastgoodError(f"`{record.tool}` cannot be asked for again ({refusal.reason})", _ELSEWHERE) from refusal
         if record.id.rpartition("-")[0] != made.family:
-            raise LastgoodError(f"`{record.tool}` was kept for other settings than those here; `lastgood warm` it where it is used")
+            raise LastgoodError(f"`{record.tool}` was kept for other settings than those here", _ELSEWHERE)
         with manage.leased(home, made.id):
-            done = _refreshed(home, refresh.Job(scene, made), bad)
+            done, failed = _refreshed(home, refresh.Job(scene, made), bad)
+        if failed is not None:
+            raise LastgoodError(f"it could not be built again ({_why(failed)})", _next_step(failed, record, mine, anew=anew))
         if made.id != record.id:  # on another interpreter, since that of the record is gone
             with manage.leased(home, record.id), records.exclusive(home, record.id):
                 _forget(home, record.id, bad)
         return done
+
+
+def _why(failed: "Outcome") -> str:
+    """Why a refresh brought nothing, with uv's own error where that says more than the reason."""
+    reason = failed.reason or "nothing else may take its place"
+    finding = failed.finding
+    if finding is None or finding.verdict == outage.OUTAGE:
+        return reason
+    said = tee.plain(failed.words).splitlines()
+    errors = [line.partition(_ERROR)[2].strip() for line in said if line.startswith(_ERROR)]
+    own = "" if not errors or errors[-1].startswith(_UNSOLVED) else errors[-1]
+    return request.without_credentials(f"{reason}: {own}" if own else reason)
+
+
+def _next_step(failed: "Outcome", record: "Record", environ: "dict[str, str]", *, anew: bool) -> str:
+    """What helps where a refresh brought nothing: to see more of it, or patience."""
+    words = manage.words_for(record, environ)
+    if failed.finding is None:
+        return f"`lastgood history {words or record.tool}` tells what became of newer releases"
+    if failed.finding.verdict == outage.OUTAGE:
+        return f"`lastgood doctor {'--deep ' if anew else ''}--fix` once the index answers"
+    return f"{f'`lastgood warm {words}`' if words else 'refreshing it where it is used'} shows all that uv says"
 
 
 def _forget(home: str, identity_: str, bad: "Generation") -> None:
@@ -91,8 +118,8 @@ def _forget(home: str, identity_: str, bad: "Generation") -> None:
         records.save(home, record)
 
 
-def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
-    """Have something good take the place of `bad`; what it is. Raises LastgoodError, and then all is as it was."""
+def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> "tuple[str, Outcome | None]":
+    """Have something good take the place of `bad`: what it is, or the refresh that brought nothing, and then all is as it was."""
     job.heard, job.patience = True, refresh.PATIENT
     job.look_up()
     mine = job.record.generation(bad.id) if job.record is not None else None
@@ -108,7 +135,7 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
         outcome = refresh.refresh(job)
     if job.record is None or not _has_replaced(home, outcome, job.record, bad):
         _restore(home, job.record, mine, digest)
-        raise LastgoodError(f"it could not be built again ({outcome.reason or 'nothing else may take its place'})")
+        return "", outcome
     if mine is not None:
         with records.exclusive(home, job.record.id):
             refresh.changed_meanwhile(job, job.record)
@@ -118,7 +145,7 @@ def _refreshed(home: str, job: "refresh.Job", bad: "Generation") -> str:
     if outcome.kind == refresh.NEW:
         generations.compile_all(f"{home}/generations/{job.record.current}")
         generations.measure(f"{home}/generations/{job.record.current}")
-    return f"built `{job.record.tool}` {outcome.version} again"
+    return f"built `{job.record.tool}` {outcome.version} again", None
 
 
 def _has_replaced(home: str, outcome: "Outcome", record: "Record", bad: "Generation") -> bool:

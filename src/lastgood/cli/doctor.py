@@ -72,9 +72,9 @@ def _show(one: "Finding") -> None:
     _line(one.verdict, one.name, one.words)
     if one.mended:
         _line("", "", f"mended: {one.mended}")
-    elif one.refused:
+    if one.refused:
         _line("", "", f"not mended: {one.refused}")
-    elif one.step:
+    if one.step and not one.mended:
         _line("", "", f"→ {one.step}")
     sys.stdout.flush()
 
