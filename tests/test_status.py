@@ -775,3 +775,23 @@ def test_a_newer_record_is_not_blamed_on_a_tool_of_a_shorter_name(demo: Index, s
     result = sandbox.lastgood("status", "demo")
     assert (result.status, result.err) == (0, "")
     assert result.out.startswith(f"no good `demo` is kept in {sandbox.home}; run `lastgood warm demo`"), result
+
+
+@pytest.mark.parametrize("at", [" @ ", "@"])
+def test_a_direct_address_is_named_once(demo: Index, sandbox: Sandbox, at: str) -> None:
+    """It names the tool itself; at 80 columns it is cut, and leaves room for the mode."""
+    address = demo.url.removesuffix("simple/") + "files/demo_tool-1.0-py3-none-any.whl"
+    named = f"demo-tool{at}{address}"
+    lost = named.replace("1.0", "3.0")
+    failed = sandbox.lastgood("warm", lost)
+    assert (failed.status, own_lines(failed)[-1].endswith(f"; no good `{lost}` is kept")) == (1, True), failed
+    assert sandbox.lastgood("warm", named).status == 0
+    assert [row["label"] for row in sandbox.lastgood("status", "--json").json()["tools"]] == [named]
+    assert sandbox.lastgood("status").out.splitlines()[1].startswith(f"{named}  1.0 ")
+    sandbox.wait_quiet()
+    head, row, *_ = on_screen(sandbox, 80)
+    assert (head.split()[:5], row.split("  ")[0]) == (
+        ["TOOL", "VERSION", "CHECKED", "STATE", "MODE"],
+        f"demo-tool{at}…demo_tool"[:17] + "…",
+    )
+    assert on_screen(sandbox, 200)[1].startswith(f"{named}  1.0 ")

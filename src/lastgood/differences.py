@@ -1,5 +1,7 @@
 """Requests in words for people: one in short, and in what two differ, the one of here and one that something is kept for."""
 
+from lastgood import request
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +32,27 @@ def between(here: "Mapping[str, Any]", there: "Mapping[str, Any]") -> "list[str]
 def label(tool: str, fields: "Mapping[str, Any]") -> str:
     """A request in short, told from others of the same tool: ``mypy[reports] >=2 --with=lxml``."""
     extras = ",".join(fields.get("extras", ()))
-    words = [tool + (f"[{extras}]" if extras else ""), fields.get("specifier") or "", *_spelt(fields.get("options", ()))]
-    return " ".join(word for word in words if word)
+    named = with_specifier(tool + (f"[{extras}]" if extras else ""), fields.get("specifier") or "")
+    return " ".join([named, *_spelt(fields.get("options", ()))])
+
+
+def with_specifier(named: str, specifier: str) -> str:
+    """A label with a specifier; in the place of its tool where that is a direct address which names the tool itself."""
+    tool, gap, rest = named.partition(" ")
+    if "://" in specifier and request.normalise(_before(specifier)) == request.normalise(_before(tool)):
+        return specifier + gap + rest
+    return f"{named} {specifier}" if specifier else named
+
+
+def address(specifier: str) -> str:
+    """The address in a specifier that has one, without the name before it."""
+    name, _, rest = specifier.partition("@")
+    return rest.strip() if rest and "://" not in name else specifier
+
+
+def _before(text: str) -> str:
+    """The name at the start of a requirement; an address without one is itself."""
+    return text.removesuffix(address(text)).rstrip(" @").partition("[")[0] or text.partition("[")[0]
 
 
 def told_apart(labels: "Sequence[str]", requests: "Sequence[Mapping[str, Any]]") -> "list[str]":

@@ -407,7 +407,7 @@ def _why(work: _Work) -> str:
     if work.result["kind"] == "useless" and not work.result["version"]:
         return f"{where} cannot be kept: {reason}"
     specifier = work.fields.get("specifier") or ""
-    wanted = work.tool if specifier in work.tool else f"{work.tool} {specifier}"
+    wanted = work.tool if specifier in work.tool else differences.with_specifier(work.tool, specifier)
     still = f"{work.said} stays" if work.result["version"] else f"no good `{wanted}` is kept"
     package = work.fields.get("package", "")
     if package and outage.is_unknown(work.result["words"], package):
