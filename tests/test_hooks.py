@@ -223,6 +223,25 @@ def test_a_file_name_is_never_taken_for_the_tool(demo: Index, sandbox: Sandbox, 
     assert (demo.requests(), sandbox.starts(), sandbox.home.exists()) == ([], 0, False)
 
 
+@pytest.mark.parametrize("option", ["", "--prefer-offline"])
+@pytest.mark.parametrize("age", [0.0, HOUR])
+def test_a_file_name_is_no_tool_when_that_tool_is_kept_either(demo: Index, sandbox: Sandbox, option: str, age: float) -> None:
+    """Fresh or stale, what is kept for these very words is not started for a file of a hook's; for anyone else it is."""
+    keep(sandbox)
+    words = [*option.split(), "demo-tool"]
+    hook = sandbox.lastgood("run", *words, "--version", env={"PRE_COMMIT": "1"})  # its card
+    assert (hook.status, hook.out) == (0, "demo-tool 1.0\n"), hook
+    sandbox.wait_quiet()
+    grow_old(sandbox, age)
+    (sandbox.work / "demo-tool").touch()
+    demo.clear_requests()
+    before = sandbox.starts()
+    result = sandbox.lastgood("run", *words, "a.py", env={"PRE_COMMIT": "1"})
+    assert (result.status, result.out, result.err.count("the hook names no tool: `demo-tool` is a file")) == (2, "", 1), result
+    assert (demo.requests(), sandbox.starts()) == ([], before)
+    expect_version(sandbox.lastgood("run", *words, "--version"), "1.0")
+
+
 def test_a_hook_of_this_suite_runs_beside_a_file_of_its_tools_name(demo: Index, sandbox: Sandbox) -> None:
     """A wrapper script in the repository's root does not make it a hook without a tool; the words are those of the manifest."""
     demo.publish(demo_tool("1.0", name="codespell"))

@@ -55,12 +55,20 @@ def _run(argv: "list[str]", environ: "dict[str, str]") -> int:
 
         return run.hand_over(refusal, argv, environ)
     scene.card = scenes.find_card(scene)
+    if scene.card is not None and _may_be_a_file(scene):
+        scene.card = None  # or a stale one would be started without being judged
     if scene.card is not None:
         start_at_once(scene, scene.card, time.time())
     _finish_start()
     from lastgood import run
 
     return run.slowly(scene)
+
+
+def _may_be_a_file(scene: "Scene") -> bool:
+    """Whether a hook runner may have put a file where the tool belongs, which the slow way judges."""
+    words = scene.words
+    return settings.is_on(scene.environ.get("PRE_COMMIT")) and os.path.isfile(words.target) and words.value("--from") is None
 
 
 def _finish_start() -> None:
