@@ -5,6 +5,7 @@ Nothing here needs a hook runner: those are in test_precommit.py. What runs is t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from lastgood.errors import SettingError
 from tests.support.hookworld import ROOT, program
 from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines
 from tests.support.sandbox import lastgood_script
+from tests.support.waiting import wait_for
 from tests.support.wheels import Wheel, demo_tool
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 HOUR = 3600.0
+USAGE = 2
 UPSTREAM: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "tests/fixtures/upstream_hooks.yaml").read_text("utf-8"))
 LEFT_OUT = {
     "actionlint": "its wheel is built by fetching the program",
@@ -349,6 +352,55 @@ def test_eight_processes_without_anything_kept_say_it_once(demo: Index, sandbox:
     error, hint = [line for line in said if line.startswith("lastgood")]
     assert (error.partition("`")[0], hint) == ("lastgood: error: ", "lastgood: hint: run the hook once while the index is up")
     assert len([line for line in said if line.startswith("error: ")]) == 1, said
+
+
+PLAIN = {  # words that become plain uvx, at the latest once nothing was found, and how that ends
+    "no such tool": (["no-such"], 1),
+    "no such version": (["demo-tool==7"], 1),
+    "no such dependency": (["--with", "nope-dep", "demo-tool"], 1),
+    "nothing to be kept": (["--no-cache", "demo-tool", "--exit", "1"], 1),
+    "without progress": (["--no-cache", "--no-progress", "demo-tool"], 0),
+    "a word that uvx refuses": (["--no-progress=1", "demo-tool"], USAGE),
+    "no tool": (["--no-cache"], USAGE),
+}
+
+
+@pytest.mark.parametrize(("words", "status"), PLAIN.values(), ids=PLAIN)
+def test_a_hook_on_a_terminal_shows_no_progress(demo: Index, sandbox: Sandbox, words: list[str], status: int) -> None:
+    """Where a runner gives a hook a pseudo-terminal plain uvx draws nothing on it; for a person it does."""
+    del demo
+    seen = sandbox.pty([lastgood_script(), "run", *words], env={"PRE_COMMIT": "1"})
+    assert (seen.status, b"Resolving" in seen.stdout, b"\x1b[2K" in seen.stdout) == (status, False, False), seen
+    sandbox.wait_quiet()
+    shown = sandbox.pty([lastgood_script(), "run", *words]).stdout
+    assert (b"\x1b[2K" in shown) == (status != USAGE and "--no-progress" not in words)
+    if status == USAGE:
+        assert seen.stdout == shown
+
+
+def test_what_takes_progress_away_does_not_reach_the_tool(demo: Index, sandbox: Sandbox) -> None:
+    """What a hook runs through plain uvx has the words and the environment that it has under uvx."""
+    del demo
+    env = {"PRE_COMMIT": "1"}
+    ours = sandbox.lastgood("run", "--no-cache", "demo-tool", "--dump", env=env).json()
+    plain = sandbox.run(["uvx", "--no-cache", "demo-tool", "--dump"], env=env).json()
+    assert (ours["argv"], set(ours["env"])) == (plain["argv"], set(plain["env"]))
+
+
+def test_processes_of_a_hook_wait_in_silence_on_a_terminal(demo: Index, sandbox: Sandbox, tmp_path: Path) -> None:
+    """With nothing kept and a slow index, each on a pseudo-terminal: nobody says that another builds it; a person's run does."""
+    gate = tmp_path / "gate"
+    demo.fault("trickle", interval=0.05, gate=gate)
+    words = [lastgood_script(), "run", "demo-tool", "--version"]
+    with contextlib.ExitStack() as stack:
+        hook = [stack.enter_context(sandbox.terminal(words, env={"PRE_COMMIT": "1"})) for _ in range(4)]
+        wait_for(lambda: demo.requests("page"), "the refresh")
+        person = stack.enter_context(sandbox.terminal(words))
+        person.read_until(b"another process is refreshing `demo-tool`; waiting for it")
+        gate.touch()
+        assert [terminal.wait() for terminal in (*hook, person)] == [0] * 5
+        assert [terminal.seen for terminal in hook] == [b"demo-tool 1.0\r\n"] * 4
+    sandbox.wait_quiet()
 
 
 def test_hooks_are_told_apart(demo: Index, sandbox: Sandbox) -> None:

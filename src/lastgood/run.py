@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _WARMABLE = ("--from", "--with", "--python")  # the options of uvx that `lastgood warm` knows, too
 _STORIES = 4  # how often everything is looked at anew, while other processes change what is kept, before plain uvx has to do
+_NO_PROGRESS = "--no-progress"
 _POLL = 0.05
 _SILENT = 1.0  # seconds of waiting that need no explanation
 _FROZEN = 3.0  # seconds without a sign of life after which the holder of a lock counts as stopped
@@ -63,7 +64,7 @@ def hand_over(refusal: request.Handover, argv: "list[str]", environ: "dict[str, 
     if _is_open(words):
         mode = _said_mode(words, environ) or _mode_of_files(words, environ, refusal.origin)
         offline = mode == "strict-cache"
-    return _uvx(words.plain, environ, refusal.origin, offline=offline)
+    return _uvx(_in_hook(words, words.plain, environ), environ, refusal.origin, offline=offline)
 
 
 def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> int:
@@ -79,7 +80,19 @@ def plainly(argv: "list[str]", environ: "dict[str, str]", origin: str = "") -> i
         words = refusal.words
     except Exception:  # noqa: BLE001 (the bug may be there)
         return _uvx(argv, environ, origin)
-    return _uvx(words.plain, environ, origin, offline=_is_open(words) and _said_mode(words, environ) == "strict-cache")
+    offline = _is_open(words) and _said_mode(words, environ) == "strict-cache"
+    return _uvx(_in_hook(words, words.plain, environ), environ, origin, offline=offline)
+
+
+def _in_hook(words: "Words", plain: "list[str]", environ: "dict[str, str]") -> "list[str]":
+    """What `words` are for uvx, without progress where a hook runner calls: its pseudo-terminal would keep every step of it.
+
+    No variable for it: that would reach the tool. Where the user has said something of progress, uvx takes no second word.
+    """
+    if not settings.is_on(environ.get("PRE_COMMIT")) or environ.get("UV_NO_PROGRESS") or not words.target:
+        return plain
+    said = any(word.partition("=")[0] == _NO_PROGRESS for word in words.plain[: words.cut])
+    return plain if said else [_NO_PROGRESS, *plain]
 
 
 def _is_open(words: "Words") -> bool:
@@ -192,7 +205,8 @@ class _Run:
 
     def _plain(self) -> int:
         offline = _is_open(self.scene.words) and scenes.mode_of(self.scene, self.request.mode) == "strict-cache"
-        return _uvx(self.request.plain, self.scene.environ, self.scene.origin, offline=offline)
+        plain = _in_hook(self.scene.words, self.request.plain, self.scene.environ)
+        return _uvx(plain, self.scene.environ, self.scene.origin, offline=offline)
 
     def _warn(self, line: str) -> None:
         notices.warn(self.scene, line)
@@ -439,9 +453,13 @@ class _Run:
                         f"another process has been refreshing `{self.request.tool}` without a sign of life; running plain `uvx`"
                     )
                     return self._plain()
-                if not said and time.time() - started > _SILENT and os.isatty(2):
+                if not said and time.time() - started > _SILENT and self._is_watched():
                     messages.say("", f"another process is refreshing `{self.request.tool}`; waiting for it", self.scene.loud)
                     said = True
+
+    def _is_watched(self) -> bool:
+        """Whether somebody sits before a terminal; that of a hook is its runner's, who shows what was said once all is over."""
+        return os.isatty(2) and not settings.is_on(self.scene.environ.get("PRE_COMMIT"))
 
     def _use_what_came(self, started: float, mode: str, *, offline: bool) -> int:
         ended = self._read_record()
