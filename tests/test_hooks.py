@@ -354,6 +354,38 @@ def test_eight_processes_without_anything_kept_say_it_once(demo: Index, sandbox:
     assert len([line for line in said if line.startswith("error: ")]) == 1, said
 
 
+MISTAKES = {
+    "no tool": ([], "the hook names no tool: "),
+    "an option and no tool": (["--prefer-offline"], "the hook names no tool: "),
+    "a wrong option": (["--mode", "zz", "demo-tool"], "invalid --mode `zz`"),
+    "two modes": (["--mode=prefer-cache", "--prefer-offline", "demo-tool"], "`--prefer-offline` cannot be used with `--mode`"),
+    "a wrong file": (["wrong-tool"], "lastgood.toml: invalid `wrong-tool` in [tools]"),
+    "nothing up there": (["../../nowhere"], "`../../nowhere` is no name of a package"),
+}
+
+
+@pytest.mark.parametrize(("words", "line"), MISTAKES.values(), ids=MISTAKES)
+def test_eight_processes_tell_a_mistake_once(demo: Index, sandbox: Sandbox, words: list[str], line: str) -> None:
+    """What is wrong with a hook's words or settings stands there once, whichever file each process was given; all of them fail."""
+    keep(sandbox)
+    if words == ["wrong-tool"]:
+        (sandbox.work / "lastgood.toml").write_text("[tools]\nwrong-tool = 1\n", "utf-8")
+    demo.clear_requests()
+    before = sandbox.starts()
+    for _ in range(2):
+        (told,) = _eight(sandbox, words, USAGE)
+        assert told.startswith(f"lastgood: error: {line}")
+    assert (demo.requests(), sandbox.starts()) == ([], before)
+
+
+def test_a_mistake_is_told_by_each_where_no_mark_can_be_left(sandbox: Sandbox) -> None:
+    """Without a home nothing is known of the other processes, and a mistake leaves no directories: each of them tells it."""
+    assert len(_eight(sandbox, ["--mode", "zz", "demo-tool"], USAGE)) == 8
+    assert not sandbox.home.exists()
+    for _ in range(2):
+        assert len(own_lines(sandbox.lastgood("run", "--mode", "zz", "demo-tool"))) == 1
+
+
 PLAIN = {  # words that become plain uvx, at the latest once nothing was found, and how that ends
     "no such tool": (["no-such"], 1),
     "no such version": (["demo-tool==7"], 1),

@@ -28,9 +28,9 @@ def main(argv: "list[str]") -> int:
     try:
         return _run(argv, environ)
     except LastgoodError as error:
-        from lastgood import messages
+        from lastgood import notices
 
-        messages.tell(error, environ)
+        notices.tell(error, argv, environ)
         return error.status
     except KeyboardInterrupt:
         return _interrupted()

@@ -8,15 +8,20 @@ import stat
 import time
 import zlib
 
-from lastgood import breaker, messages, settings
+from lastgood import breaker, messages, paths, settings
+from lastgood.errors import SettingError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lastgood.card import Card
+    from lastgood.errors import LastgoodError
     from lastgood.scene import Scene
 
 
 _TOLD = ".told-"
+_MISTAKE = "mistake"  # the mark for errors is not that for warnings: whoever was warned has not been told of an error
 _SAID = ".said"
 _HIGH = 64  # as for the lock of a generation: above the descriptors that scripts hand over by number
 _TRIES = 100
@@ -41,6 +46,37 @@ def warn(scene: "Scene", line: str) -> None:
         messages.say("warning", line, scene.loud)
 
 
+def tell(error: "LastgoodError", argv: "list[str]", environ: "Mapping[str, str]") -> None:
+    """Say an error; one about the words or the settings once between the processes of a hook, which all meet it.
+
+    Of what they were given only the words before the first file count: the first file may be what was taken for the tool.
+    """
+    is_common = isinstance(error, (UsageError, SettingError)) and settings.is_on(environ.get("PRE_COMMIT"))
+    if not is_common or _is_first_to_tell(argv, environ):
+        messages.tell(error, environ)
+
+
+def _is_first_to_tell(argv: "list[str]", environ: "Mapping[str, str]") -> bool:
+    try:
+        place = _place(paths.home(environ), environ)
+    except OSError:
+        return True  # the working directory is gone, and the home is named from there
+    path = _mark_in(place, _before_files([_MISTAKE, *argv], 1))
+    _hold(path, argv)
+    if _is_first_to_speak(path + _SAID):
+        _forget_old_marks(place)
+        return True
+    _touch(path + _SAID)  # for those that were started after the first one was over, but before this one is
+    return False
+
+
+def _touch(said: str) -> None:
+    try:
+        os.utime(said)
+    except OSError:
+        return  # another process has begun anew
+
+
 def speaks(scene: "Scene") -> bool:
     """Whether this process is to say anything: under a hook runner one of those of a hook, else every one.
 
@@ -52,7 +88,7 @@ def speaks(scene: "Scene") -> bool:
         join(scene)
         _spoke.append(_is_first_to_speak(_mark(scene) + _SAID))
         if _spoke[0]:
-            _forget_old_marks(_place(scene))
+            _forget_old_marks(_place(scene.home, scene.environ))
     return _spoke[0]
 
 
@@ -64,9 +100,13 @@ def join(scene: "Scene") -> None:
     """
     if _joined or not settings.is_on(scene.environ.get("PRE_COMMIT")):
         return
+    _hold(_mark(scene), scene.words.plain)
+
+
+def _hold(path: str, words: "list[str]") -> None:
+    """Share the mark at `path` with the other processes of a hook until this one, or the tool that it becomes, ends."""
     import fcntl
 
-    path = _mark(scene)
     try:
         opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         mark = fcntl.fcntl(opened, fcntl.F_DUPFD, _HIGH)  # the tool inherits it
@@ -75,7 +115,7 @@ def join(scene: "Scene") -> None:
     except OSError:
         return  # there is no home yet, or it cannot be written
     _joined.append(mark)
-    more = _MORE if sum(map(len, scene.words.plain)) > _FULL else _LAST
+    more = _MORE if sum(map(len, words)) > _FULL else _LAST
     for _ in range(_TRIES):
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,8 +138,12 @@ def join(scene: "Scene") -> None:
 
 
 def _mark(scene: "Scene") -> str:
-    words = zlib.crc32(_hook(scene).encode("utf-8", "surrogateescape"))
-    return f"{_place(scene)}/{_TOLD}{os.getppid()}-{words:08x}"
+    return _mark_in(_place(scene.home, scene.environ), _before_files(scene.words.plain, scene.words.cut + 1))
+
+
+def _mark_in(place: str, words: "list[str]") -> str:
+    shared = zlib.crc32("\0".join(words).encode("utf-8", "surrogateescape"))
+    return f"{place}/{_TOLD}{os.getppid()}-{shared:08x}"
 
 
 def join_without_home(scene: "Scene") -> None:
@@ -108,15 +152,15 @@ def join_without_home(scene: "Scene") -> None:
     join(scene)
 
 
-def _place(scene: "Scene") -> str:
+def _place(home: str, environ: "Mapping[str, str]") -> str:
     """Where a hook leaves its mark: in the home, or, where that cannot be written, in a directory of the user's for passing things.
 
     A mark says nothing but that something was said; a directory that others can write to is not believed.
     """
-    place = scene.home + "/notices"
+    place = home + "/notices"
     if _can_be_written(place) if os.path.isdir(place) else not _unkept:
         return place
-    passing = scene.environ.get("XDG_RUNTIME_DIR") or scene.environ.get("TMPDIR") or "/tmp"  # noqa: S108 (its owner is looked at)
+    passing = environ.get("XDG_RUNTIME_DIR") or environ.get("TMPDIR") or "/tmp"  # noqa: S108 (its owner is looked at)
     other = f"{passing}/lastgood-{os.geteuid()}"
     try:
         _make(other)
@@ -143,12 +187,25 @@ def _can_be_written(place: str) -> bool:
 
 
 def _begin_anew(said: str) -> None:
-    """Forget that a hook of these words has spoken, unless that was this very moment: its tool was quick."""
+    """Forget that a hook of these words has spoken, unless it is this one: its other processes may have been quick."""
     try:
-        if time.time() - os.stat(said).st_mtime > _QUICK:
+        if os.stat(said).st_mtime < min(_began(), time.time() - _QUICK):
             os.unlink(said)
     except FileNotFoundError:
         return
+
+
+def _began() -> float:
+    """When this process was started (seconds since the epoch); now, where the system does not tell.
+
+    What ends in a mistake may be over before the last process of its hook has come this far, but not before that was started.
+    """
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])  # the name of the program before it may hold anything
+    except OSError:
+        return time.time()
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _is_first_to_speak(said: str) -> bool:
@@ -169,13 +226,11 @@ def _is_old(path: str) -> bool:
         return True
 
 
-def _hook(scene: "Scene") -> str:
-    """What the processes of one hook share: the words up to the first file."""
-    words = scene.words.plain
-    end = scene.words.cut + 1
+def _before_files(words: "list[str]", end: int) -> "list[str]":
+    """What the processes of one hook share: the words up to the first file, the first `end` of them whatever they name."""
     while end < len(words) and not os.path.lexists(words[end]):
         end += 1
-    return "\0".join(words[:end])
+    return words[:end]
 
 
 def _forget_old_marks(place: str) -> None:
