@@ -378,6 +378,15 @@ def test_eight_processes_tell_a_mistake_once(demo: Index, sandbox: Sandbox, word
     assert (demo.requests(), sandbox.starts()) == ([], before)
 
 
+def test_hooks_with_the_same_mistake_all_tell_it(demo: Index, sandbox: Sandbox) -> None:
+    """One after the other, as fast as they start, from one runner: none of them fails in silence."""
+    del demo
+    keep(sandbox)
+    hook = f"{lastgood_script()} run --mode zz demo-tool"
+    result = sandbox.run(["/bin/sh", "-c", f"for _ in 1 2 3 4 5; do {hook}; done"], env={"PRE_COMMIT": "1"})
+    assert (result.status, len(own_lines(result))) == (USAGE, 5), result
+
+
 def test_a_mistake_is_told_by_each_where_no_mark_can_be_left(sandbox: Sandbox) -> None:
     """Without a home nothing is known of the other processes, and a mistake leaves no directories: each of them tells it."""
     assert len(_eight(sandbox, ["--mode", "zz", "demo-tool"], USAGE)) == 8

@@ -62,7 +62,7 @@ def _is_first_to_tell(argv: "list[str]", environ: "Mapping[str, str]") -> bool:
     except OSError:
         return True  # the working directory is gone, and the home is named from there
     path = _mark_in(place, _before_files([_MISTAKE, *argv], 1))
-    _hold(path, argv)
+    _hold(path, argv, 0.0)  # a hook that fails after another with the same words must not do so in silence
     if _is_first_to_speak(path + _SAID):
         _forget_old_marks(place)
         return True
@@ -103,7 +103,7 @@ def join(scene: "Scene") -> None:
     _hold(_mark(scene), scene.words.plain)
 
 
-def _hold(path: str, words: "list[str]") -> None:
+def _hold(path: str, words: "list[str]", quick: float = _QUICK) -> None:
     """Share the mark at `path` with the other processes of a hook until this one, or the tool that it becomes, ends."""
     import fcntl
 
@@ -120,7 +120,7 @@ def _hold(path: str, words: "list[str]") -> None:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.pread(mark, 1, 0) != _MORE:
-                _begin_anew(path + _SAID)
+                _begin_anew(path + _SAID, quick)
             os.pwrite(mark, more, 0)
             fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -186,10 +186,10 @@ def _can_be_written(place: str) -> bool:
         return False
 
 
-def _begin_anew(said: str) -> None:
+def _begin_anew(said: str, quick: float) -> None:
     """Forget that a hook of these words has spoken, unless it is this one: its other processes may have been quick."""
     try:
-        if os.stat(said).st_mtime < min(_began(), time.time() - _QUICK):
+        if os.stat(said).st_mtime < min(_began(), time.time() - quick):
             os.unlink(said)
     except FileNotFoundError:
         return
@@ -202,7 +202,7 @@ def _began() -> float:
     """
     try:
         with open("/proc/self/stat", "rb") as file:
-            ticks = int(file.read().rpartition(b")")[2].split()[19])  # the name of the program before it may hold anything
+            ticks = int(file.read().rpartition(b")")[2].split()[19]) + 1  # rounded down; the name before may hold anything
     except OSError:
         return time.time()
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
