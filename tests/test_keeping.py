@@ -381,17 +381,6 @@ def test_what_goes_on_behind_a_checkout_builds_again_what_is_held(index: Index, 
     expect_version(sandbox.lastgood("run", "demo-tool", "--version"), "2.0")
 
 
-def test_what_people_chose_is_to_be_had_no_more(index: Index, sandbox: Sandbox) -> None:
-    """A version that was withdrawn cannot be built again: what else is kept runs, and it does not end in an error."""
-    release(index, sandbox, "1.0", "2.0", "3.0")
-    assert sandbox.lastgood("rollback", "demo-tool").status == 0
-    lose_all(sandbox, kept(sandbox)["2.0"])
-    index.unpublish("demo-tool", "2.0")
-    shutil.rmtree(sandbox.uv_cache)
-    result = sandbox.lastgood("run", "demo-tool", "--version")
-    assert ran(result) == (0, "demo-tool 1.0\n"), result
-
-
 @pytest.mark.parametrize("warms", [False, True])
 def test_a_hold_that_cannot_be_kept_is_told(index: Index, sandbox: Sandbox, *, warms: bool) -> None:
     """Another version takes the place of one that is lost and was withdrawn; one line says so, once, to whoever runs it."""
