@@ -363,7 +363,7 @@ def test_a_path_that_leads_up_to_a_project(sandbox: Sandbox) -> None:
         "../{}[x]",
         "../{}; python_version > '3'",
         "../{}[x] ; python_version > '3'",
-        "${{PLACE}}/work/../{}",
+        "${{PLACE}}/../{}",
         "../${{WHEEL}}",
         "../{} ",
         "nowhere/../../{}",
@@ -372,7 +372,7 @@ def test_a_path_that_leads_up_to_a_project(sandbox: Sandbox) -> None:
 def test_a_path_that_says_more_than_a_path(sandbox: Sandbox, source: str) -> None:
     """Extras, a marker, a variable, blanks, and what only uv's reading of `..` finds: uvx runs it, and so does lastgood."""
     wheel = demo_tool("1.0").write(sandbox.root).name
-    sandbox.env |= {"PLACE": str(sandbox.root), "WHEEL": wheel}
+    sandbox.env |= {"PLACE": str(sandbox.work), "WHEEL": wheel}
     named = source.format(wheel)
     for words in (("--from", named, "demo-tool"), (named,)):
         theirs, ours = sandbox.uvx(*words, "--version"), sandbox.lastgood("run", *words, "--version")

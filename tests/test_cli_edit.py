@@ -307,30 +307,24 @@ def test_several_are_removed_or_none(alone: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("tool", "before", "after"),
     [
-        ("# a\n[tools]\n# b\r\nruff = '*'\n", "# a\n[tools]\n# b\r\nruff = '*'\nblack = \"*\"\n"),
-        ("# a\n[tools]\n# b\nruff = '*'\r\n", "# a\n[tools]\n# b\nruff = '*'\r\nblack = \"*\"\r\n"),
-        ("[tools]\r\nruff = '*'", "[tools]\r\nruff = '*'\r\nblack = \"*\"\r\n"),
-        ("# a\r\n# b\n", '# a\r\n# b\n\n[tools]\nblack = "*"\n'),
+        ("black", "# a\n[tools]\n# b\r\nruff = '*'\n", "# a\n[tools]\n# b\r\nruff = '*'\nblack = \"*\"\n"),
+        ("black", "# a\n[tools]\n# b\nruff = '*'\r\n", "# a\n[tools]\n# b\nruff = '*'\r\nblack = \"*\"\r\n"),
+        ("black", "[tools]\r\nruff = '*'", "[tools]\r\nruff = '*'\r\nblack = \"*\"\r\n"),
+        ("black", "# a\r\n# b\n", '# a\r\n# b\n\n[tools]\nblack = "*"\n'),
+        ("ruff>=1", "[tools]\r\nruff = '*'\nmypy = '*'\r\n", "[tools]\r\nruff = \">=1\"\nmypy = '*'\r\n"),
+        ("ruff>=1", "[tools]\nruff = '*'\r\n", '[tools]\nruff = ">=1"\r\n'),
+        (
+            "ruff>=1",
+            "[tools]\nruff = { version = '*' }\r\nmypy = '*'\n",
+            "[tools]\nruff = { version = \">=1\" }\r\nmypy = '*'\n",
+        ),
     ],
 )
-def test_every_line_ends_as_it_did(alone: Sandbox, before: str, after: str) -> None:
-    """A file with both kinds of line ends keeps each; a line that is new ends as the one before it."""
-    assert edited(alone, before, "add", "black", name="lastgood.toml") == after
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("[tools]\r\nruff = '*'\nmypy = '*'\r\n", "[tools]\r\nruff = \">=1\"\nmypy = '*'\r\n"),
-        ("[tools]\nruff = '*'\r\n", '[tools]\nruff = ">=1"\r\n'),
-        ("[tools]\nruff = { version = '*' }\r\nmypy = '*'\n", "[tools]\nruff = { version = \">=1\" }\r\nmypy = '*'\n"),
-    ],
-)
-def test_a_line_that_changes_keeps_its_end(alone: Sandbox, before: str, after: str) -> None:
-    """Also where the one before it ends otherwise."""
-    assert edited(alone, before, "add", "ruff>=1", name="lastgood.toml") == after
+def test_every_line_ends_as_it_did(alone: Sandbox, tool: str, before: str, after: str) -> None:
+    """A file with both kinds of line ends keeps each, also where a line changes; a line that is new ends as the one before it."""
+    assert edited(alone, before, "add", tool, name="lastgood.toml") == after
 
 
 def test_a_directory_that_another_process_has_locked(alone: Sandbox) -> None:
