@@ -162,7 +162,7 @@ def test_run_completes_the_options_of_uvx() -> None:
     (run,) = [verb for verb in completion.verbs() if verb.name == "run"]
     names = {name for option in run.options for name in option.names}
     assert {setting.flag for setting in settings.SETTINGS if setting.flag} <= names
-    assert {canonical for canonical, _, _, _ in request.OPTIONS.values()} <= names
+    assert {canonical for canonical, _, _, _ in request.every_option().values()} <= names
     assert next(option.choices for option in run.options if option.names == ("--mode",)) == settings.MODES
 
 

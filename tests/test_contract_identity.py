@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood import request
+from lastgood import targets
 from lastgood import uv as lastgood_uv
 from tests.support.index import Index
 from tests.support.interpreters import another_python, version_of
@@ -193,7 +193,7 @@ def test_the_case_of_a_target_names_the_executable(world: World) -> None:
     assert (plain.status, "Demo_Tool" in plain.err) == (1, True)
     found = world.materialised([], "Demo_Tool")
     assert found.prefix == world.materialised([], "demo-tool").prefix
-    assert request.target("Demo_Tool").command == "Demo_Tool"
+    assert targets.parse("Demo_Tool").command == "Demo_Tool"
 
 
 OPTIONS = [

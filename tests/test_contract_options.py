@@ -69,9 +69,9 @@ VALUES = {
 ENDS = {"--help", "--version", "--show-settings", "--generate-shell-completion"}
 SILENT = {*ENDS, "--quiet"}  # no settings are shown
 CANONICAL = {
-    name: (kind, takes, repeats) for name, (canonical, kind, takes, repeats) in request.OPTIONS.items() if name == canonical
+    name: (kind, takes, repeats) for name, (canonical, kind, takes, repeats) in request.every_option().items() if name == canonical
 }
-SPELLINGS = {name: canonical for name, (canonical, _, _, _) in request.OPTIONS.items()}
+SPELLINGS = {name: canonical for name, (canonical, _, _, _) in request.every_option().items()}
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def spelled_out(words: Words) -> list[str]:
 
 def test_every_option_of_uv_is_in_the_table(oracle: Oracle) -> None:
     """What uv offers to a shell, hidden options and short forms too, has the same arity here."""
-    here = {name: takes for name, (_, _, takes, _) in request.OPTIONS.items()}
+    here = {name: takes for name, (_, _, takes, _) in request.every_option().items()}
     offered = oracle.completions()
     assert len(offered) > 90
     assert {name: here.get(name) for name in offered} == offered
@@ -130,11 +130,11 @@ def test_every_option_of_uv_is_in_the_table(oracle: Oracle) -> None:
 
 def test_every_spelling_in_the_table_is_uvs(oracle: Oracle) -> None:
     """Hidden aliases, which no completion shows: uv knows each, and asks for a value exactly where the table says so."""
-    said = oracle.each(lambda name: oracle.ask([name]).err, request.OPTIONS)
+    said = oracle.each(lambda name: oracle.ask([name]).err, request.every_option())
     wrong = {
         name: err
         for name, err in said
-        if "unexpected argument" in err or ("a value is required for" in err) != request.OPTIONS[name][2]
+        if "unexpected argument" in err or ("a value is required for" in err) != request.every_option()[name][2]
     }
     assert wrong == {}
 
@@ -267,7 +267,7 @@ def test_what_uv_refuses_is_handed_over(oracle: Oracle, words: list[str]) -> Non
     assert read(words) is None
 
 
-@pytest.mark.parametrize("name", [name for name, (_, _, takes, _) in request.OPTIONS.items() if takes])
+@pytest.mark.parametrize("name", [name for name, (_, _, takes, _) in request.every_option().items() if takes])
 def test_a_value_that_is_empty(oracle: Oracle, name: str) -> None:
     """`--directory=` is refused by uv, `--with=` names nothing; glued or as a word of its own, lastgood takes what uv takes."""
     forms = [[f"{name}=", "T"], [name, "", "T"]]

@@ -142,7 +142,7 @@ def test_every_command_line_uses_words_that_exist(line: str) -> None:
 def test_every_option_that_is_named_exists() -> None:
     """Each option in the running text of the README is lastgood's, uvx's, or one of the programs that call lastgood."""
     others = {"--no-install", "--install-only", "-R", "--notest", "--skip-env-install"}  # nox's and tox's
-    known = {*request.OPTIONS, *settings.FLAGS, "--prefer-offline", "--prefer-cache", *others}
+    known = {*request.every_option(), *settings.FLAGS, "--prefer-offline", "--prefer-cache", *others}
     for verb in sorted({*app.VERBS} - {"run"}):
         parser = argparse.ArgumentParser(add_help=False)
         importlib.import_module(f"lastgood.cli.{verb}").arguments(parser)

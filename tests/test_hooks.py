@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from lastgood import hookfile, hooks, request
+from lastgood import hookfile, hooks, request, targets
 from lastgood.errors import SettingError
 from tests.support.hookworld import ROOT, program
 from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, others_words, own_lines
@@ -124,7 +124,7 @@ def test_a_hook_is_what_upstream_has(repository: str) -> None:
 def test_no_entry_holds_a_version(name: str) -> None:
     """An entry is what lastgood can keep, and says no version: the table of the repository does."""
     words = request.parse(hooks.BY_ID[name].words)
-    found = request.target(words.value("--from") or words.target)
+    found = targets.parse(words.value("--from") or words.target)
     assert (found.kind, found.specifier, found.latest) == ("registry", "", False)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood import messages, policy, project, request, settings
+from lastgood import messages, policy, project, request, settings, targets
 from lastgood.card import Card
 from lastgood.errors import SettingError, UsageError
 from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, open_hosts, own_lines, trip
@@ -689,7 +689,7 @@ def test_ages_in_words(seconds: float, words: str) -> None:
 )
 def test_which_targets_are_exact_pins(text: str, exact: bool, latest: bool) -> None:  # noqa: FBT001  # columns of the table
     """A version that cannot move is a pin, a range is none, and `@latest` is its opposite."""
-    found = request.target(text)
+    found = targets.parse(text)
     assert (found.exact, found.latest) == (exact, latest)
 
 

@@ -1,6 +1,6 @@
 """Requests in words for people: one in short, and in what two differ, the one of here and one that something is kept for."""
 
-from lastgood import request
+from lastgood import targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def label(tool: str, fields: "Mapping[str, Any]") -> str:
 def with_specifier(named: str, specifier: str) -> str:
     """A label with a specifier; in the place of its tool where that is a direct address which names the tool itself."""
     tool, gap, rest = named.partition(" ")
-    if "://" in specifier and request.normalise(_before(specifier)) == request.normalise(_before(tool)):
+    if "://" in specifier and targets.normalise(_before(specifier)) == targets.normalise(_before(tool)):
         return specifier + gap + rest
     return f"{named} {specifier}" if specifier else named
 

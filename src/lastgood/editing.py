@@ -14,7 +14,7 @@ import time
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from lastgood import locks, paths, project, request, settings, surroundings
+from lastgood import locks, paths, project, request, settings, surroundings, targets
 from lastgood.errors import LastgoodError, NotNow, SettingError, UsageError
 
 TYPE_CHECKING = False
@@ -91,9 +91,9 @@ def wanted(text: str, *, package: str = "", also: "tuple[str, ...]" = (), python
     return Wanted(name, keys)
 
 
-def _target(text: str, where: str) -> "request.Target":
+def _target(text: str, where: str) -> "targets.Target":
     try:
-        found = request.target(text.strip())
+        found = targets.parse(text.strip())
     except request.Handover as refusal:
         raise UsageError(f"invalid `{where}` `{text}`: {refusal.reason}") from refusal
     if found.latest:

@@ -60,9 +60,14 @@ def _run(argv: "list[str]", environ: "dict[str, str]") -> int:
     if scene.card is not None:
         start_at_once(scene, scene.card, time.time())
     _finish_start()
+    came = ""
+    if scene.card is not None:
+        from lastgood import stale
+
+        came = stale.ask(scene, scene.card)
     from lastgood import run
 
-    return run.slowly(scene)
+    return run.slowly(scene, came)
 
 
 def _may_be_a_file(scene: "Scene") -> bool:

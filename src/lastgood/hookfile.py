@@ -9,7 +9,7 @@ cannot be told from the tools' own hooks.
 import os
 import shlex
 
-from lastgood import callsites, hooks, project, request
+from lastgood import callsites, hooks, project, request, targets
 from lastgood.errors import SettingError
 
 TYPE_CHECKING = False
@@ -122,7 +122,7 @@ def _has_uvx(hook: "dict[str, Any]", *, of_suite: bool) -> bool:
 
 def _name(requirement: str) -> str:
     try:
-        return request.target(requirement.partition(";")[0].strip()).name
+        return targets.parse(requirement.partition(";")[0].strip()).name
     except request.Handover:
         return ""  # a path, or an option of pip's
 

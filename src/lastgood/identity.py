@@ -6,7 +6,7 @@ Off the hot path: this is what a launch card remembers the outcome of.
 import os
 from _blake2 import blake2b  # `hashlib` loads OpenSSL: 3 ms before uvx starts
 
-from lastgood import generations, outage, paths, project, request, surroundings
+from lastgood import generations, outage, paths, project, request, surroundings, targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lastgood.project import Configuration, Entry
-    from lastgood.request import Target, Words
+    from lastgood.request import Words
     from lastgood.scene import Scene
+    from lastgood.targets import Target
 
 PINNED = "1d"
 """How long an answer counts for an exact pin: only the tool's dependencies can move, and nobody should wait for that."""
@@ -123,7 +124,7 @@ def identify(scene: "Scene") -> Request:
     made.configuration = configuration
     _apply_table(made, words, configuration, environ, scene.beside)
     try:
-        made.target = request.target(made.source)
+        made.target = targets.parse(made.source)
         if not made.searched and made.source == "run":
             raise request.Handover("`run` is a word that uv explains")
         _refuse_installed(made, words, environ)
@@ -143,7 +144,7 @@ def table_names(words: "Words") -> "tuple[str, str]":
     """What an entry of the table may be called to count: the command, and the package that `--from` names ("" without)."""
     given = words.value("--from")
     try:
-        found = request.target(words.target if given is None else given)
+        found = targets.parse(words.target if given is None else given)
     except request.Handover:
         return "", ""
     if given is None:
@@ -167,7 +168,7 @@ def _apply_table(
     entry = configuration.entry
     if entry is not None:
         made.check = entry.check
-        found = request.target(made.source)
+        found = targets.parse(made.source)
         if given is None and entry.package and found.kind == "registry":
             made.source = _from_package(entry, _version_of(found), found.extras)
             made.searched = True
@@ -192,14 +193,14 @@ def _apply_table(
 
 def _plugins(source: str, beside: "Sequence[str]") -> "list[str]":
     try:
-        return request.plugins(beside, request.target(source).name) if beside else []
+        return targets.plugins(beside, targets.parse(source).name) if beside else []
     except request.Handover:
         return []  # plain uvx will say what is wrong with it
 
 
 def _from_package(entry: "Entry", version: str, extras: "Sequence[str]") -> str:
     """The package of an entry, with the version and extras that the command line asks for, or else the entry's own."""
-    package = request.target(entry.package)
+    package = targets.parse(entry.package)
     if package.kind != "registry":
         return entry.package
     both = "@latest" if package.latest else ",".join(part for part in (package.specifier, entry.version) if part)
@@ -209,7 +210,7 @@ def _from_package(entry: "Entry", version: str, extras: "Sequence[str]") -> str:
 
 def _in_full(found: "Target", entry: "Entry") -> str:
     """A target with the extras of its entry, and with its version where the target says none; "" where that adds nothing."""
-    named = request.target(entry.package) if entry.package else None
+    named = targets.parse(entry.package) if entry.package else None
     version = entry.version or (named.specifier if named is not None else "")
     extras = sorted({*found.extras, *entry.extras, *(named.extras if named is not None else ())})
     if not version and extras == list(found.extras):
@@ -250,7 +251,7 @@ def _version_of(found: "Target") -> str:
 def _add(words: "Words", extra: "list[str]") -> None:
     for word in extra:
         name, _, value = word.partition("=")
-        words.options.append((name, value, request.OPTIONS[name][1]))
+        words.options.append((name, value, request.every_option()[name][1]))
 
 
 def _refuse_installed(made: Request, words: "Words", environ: "Mapping[str, str]") -> None:

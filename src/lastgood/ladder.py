@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lastgood.identity import Request
     from lastgood.record import Generation, Record
     from lastgood.refresh import Job
-    from lastgood.request import Target
+    from lastgood.targets import Target
 
 _SAME = ("package", "extras", "options", "variables", "files", "platform")
 

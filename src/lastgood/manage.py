@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from lastgood.identity import Request
     from lastgood.record import Generation, Record
     from lastgood.refresh import Outcome
-    from lastgood.request import Handover, Target
+    from lastgood.request import Handover
     from lastgood.scene import Scene
+    from lastgood.targets import Target
 
 _LEASE_SECONDS = 60.0  # a refresh behind a tool may be under way: whoever warms would rather wait for it than hear of it
 
@@ -73,11 +74,11 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = 
 
     With `refused` also those of which nothing is known but a refused release.
     """
-    from lastgood import identity, request
+    from lastgood import identity, request, targets
 
     check_name(tool)
     try:
-        wanted = request.target(tool)
+        wanted = targets.parse(tool)
         made = identity.identify(scenes.look([tool], environ))
     except request.Handover as refusal:
         raise never(tool, refusal) from refusal
@@ -98,10 +99,10 @@ def of_words(known: "Sequence[Record]", wanted: "Target", package: str = "") -> 
 
     Where versions are named: those of that very request, else those of which what runs fits.
     """
-    from lastgood import request
+    from lastgood import request, targets
 
     names = {wanted.name or request.without_credentials(wanted.url), package} - {""}
-    mine = [one for one in known if one.request.get("package") in names or request.normalise(one.tool) in names]
+    mine = [one for one in known if one.request.get("package") in names or targets.normalise(one.tool) in names]
     if wanted.extras:
         mine = [one for one in mine if one.request.get("extras") == list(wanted.extras)]
     asked = _versions(wanted)
@@ -177,14 +178,14 @@ def written_by_a_newer(tool: str, late: "dict[str, int]") -> Nothing:
 
 def _nothing(tool: str, package: str, known: "Sequence[Record]") -> Nothing:
     """What is said where nothing is kept of a tool: what was refused, or what is kept that is not what was asked for."""
-    from lastgood import request
+    from lastgood import request, targets
 
-    wanted, shown = request.target(tool), request.without_credentials(tool)
+    wanted, shown = targets.parse(tool), request.without_credentials(tool)
     refused = [one for record in of_words(known, wanted, package) for one in record.refused if not record.generations]
     if refused:
         what = f"no good `{shown}` is kept: {refused[-1]['version'] or 'what was resolved'} was refused ({refused[-1]['error']})"
         return Nothing(what, f"run `lastgood history {shlex.quote(shown)}` for more")
-    others = of_words(known, request.target(wanted.command), package) if wanted.command else []
+    others = of_words(known, targets.parse(wanted.command), package) if wanted.command else []
     runs = sorted({current.version for one in others if (current := one.generation()) is not None})
     if runs:
         what = f"what is kept of `{wanted.command}` runs {' and '.join(runs)}, which is not `{shown}`"

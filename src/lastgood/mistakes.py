@@ -1,6 +1,5 @@
 """Words that name no tool, each told in one line: a file of a hook's, a path that leads nowhere, a package that no index has."""
 
-import contextlib
 import os
 import sys
 
@@ -37,12 +36,20 @@ def refuse_file(words: "Words", environ: "Mapping[str, str]") -> None:
 
 def _is_hooks(plain: "list[str]") -> bool:
     """Whether words begin like those of one of lastgood's own hooks, or of a hook that is configured here."""
-    from lastgood import hookfile, hooks
+    from lastgood import hooks
 
-    found = [hook.words for hook in hooks.HOOKS]
-    with contextlib.suppress(SettingError, OSError):  # the hook runner says what is wrong with it
-        found += [call.words for path in hookfile.find(os.getcwd()) for call in hookfile.calls(path)]
+    found = [*(hook.words for hook in hooks.HOOKS), *_configured()]
     return any(words and plain[: len(words)] == words for words in map(_plain, found))
+
+
+def _configured() -> "list[list[str]]":
+    """The words of the hooks that are configured here."""
+    from lastgood import hookfile
+
+    try:
+        return [call.words for path in hookfile.find(os.getcwd()) for call in hookfile.calls(path)]
+    except (SettingError, OSError):
+        return []  # the hook runner says what is wrong with it
 
 
 def _plain(argv: "list[str]") -> "list[str]":

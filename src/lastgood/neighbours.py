@@ -6,7 +6,21 @@ import shlex
 import sys
 import time
 
-from lastgood import breaker, generations, hookfile, identity, messages, outage, probe, project, request, settings, surroundings, uv
+from lastgood import (
+    breaker,
+    generations,
+    hookfile,
+    identity,
+    messages,
+    outage,
+    probe,
+    project,
+    request,
+    settings,
+    surroundings,
+    targets,
+    uv,
+)
 from lastgood.errors import SettingError
 from lastgood.patient import OK, PROBLEM, WARNING, Finding, Patient, names_in
 
@@ -185,7 +199,7 @@ def look_at_installed(patient: Patient) -> "Iterator[Finding]":
     names = {str(record.request.get("package", "")): record.tool for record in patient.records if _is_plain(record)}
     with contextlib.suppress(SettingError):
         for tool, entry in _configuration(patient).tools.items():
-            names[request.target(entry.package).name if entry.package else request.normalise(tool)] = tool
+            names[targets.parse(entry.package).name if entry.package else targets.normalise(tool)] = tool
     shadowed = [name for name in sorted(names) if name and _is_preferred(patient, name)]
     for package in shadowed:
         words = f"`{names[package]}` is installed with `uv tool install`, and uvx runs that one: nothing newer is kept of it"
@@ -198,7 +212,7 @@ def _is_preferred(patient: Patient, package: str) -> bool:
     """Whether uvx would run what is installed of a package, as far as its version tells."""
     receipt = surroundings.receipt(patient.environ, package)
     mine = [one for one in patient.records if one.request.get("package") == package and _is_plain(one)]
-    asked = [request.target(f"{package}{one.request.get('specifier', '')}") for one in mine]
+    asked = [targets.parse(f"{package}{one.request.get('specifier', '')}") for one in mine]
     unfit = [identity.is_unfit(target, receipt) for target in asked]
     return os.path.exists(receipt) and not (unfit and all(unfit))
 

@@ -6,7 +6,7 @@ value knows where it came from. Unknown keys are an error with a suggestion.
 
 import os
 
-from lastgood import paths, request, settings
+from lastgood import paths, request, settings, targets
 from lastgood.errors import SettingError
 
 TYPE_CHECKING = False
@@ -150,9 +150,9 @@ def _entry(tools: "dict[str, Entry]", tool: str, package: str) -> "Entry | None"
     about = {
         name: entry
         for name, entry in tools.items()
-        if (request.target(entry.package).name if entry.package else request.normalise(name)) == package
+        if (targets.parse(entry.package).name if entry.package else targets.normalise(name)) == package
     }
-    found = about.get(tool) or next((entry for name, entry in about.items() if request.normalise(name) == package), None)
+    found = about.get(tool) or next((entry for name, entry in about.items() if targets.normalise(name) == package), None)
     if found is None and tool in tools and not tools[tool].package and _is_of_a_hook(tool, package):
         return tools[tool]
     return found
@@ -163,7 +163,7 @@ def _is_of_a_hook(command: str, package: str) -> bool:
     from lastgood import hooks  # 27 ms that only such an entry is worth
 
     lines = [hook.words for hook in hooks.HOOKS if hook.words[:1] == ["--from"]]
-    return any(line[2] == command and request.target(line[1]).name == package for line in lines)
+    return any(line[2] == command and targets.parse(line[1]).name == package for line in lines)
 
 
 def left_by_anyone(path: str) -> bool:
@@ -310,7 +310,7 @@ def _take_tools(found: Configuration, table: object, shown: str) -> None:
         raise SettingError(f"{shown}: `tools` is no table")
     for tool, value in table.items():
         title = _tools_title(shown)
-        twin = next((other for other in table if other != tool and request.normalise(other) == request.normalise(tool)), None)
+        twin = next((other for other in table if other != tool and targets.normalise(other) == targets.normalise(tool)), None)
         if twin is not None:
             raise SettingError(f"{shown}: `{tool}` and `{twin}` in {title} are the same tool")
         if not paths.plain(tool.lower()):
@@ -340,7 +340,7 @@ def _take_entry(entry: Entry, table: "dict[str, Any]", tool: str, shown: str) ->
     entry.check = list(table.get("check", []))
     if entry.package:
         try:
-            if request.target(entry.package).latest and entry.version:
+            if targets.parse(entry.package).latest and entry.version:
                 raise SettingError(f"{shown}: {title} has a `version`, and `from` asks for the latest")
         except request.Handover as refusal:
             raise SettingError(f"{shown}: invalid `from` of {title}: {refusal.reason}") from refusal
@@ -364,7 +364,7 @@ def _refuse_non_packages(key: str, words: "list[str]", title: str, shown: str) -
     """Raise SettingError where `with` names what is neither a package nor a place, or `extras` what no extra is called."""
     for word in words:
         try:
-            good = request.target(word.strip()).name or key == "with"
+            good = targets.parse(word.strip()).name or key == "with"
         except request.Handover:
             good = key == "with" and any(sign in word for sign in "/\\")
         if not good:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 
-from lastgood import generations, identity, ladder, messages, policy, refresh, request, surroundings
+from lastgood import generations, identity, ladder, messages, policy, refresh, request, surroundings, targets
 from lastgood import record as records
 from lastgood import scene as scenes
 from lastgood.errors import LastgoodError
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from lastgood.card import Card
     from lastgood.identity import Request
     from lastgood.refresh import Job
-    from lastgood.request import Target
     from lastgood.scene import Scene
+    from lastgood.targets import Target
     from lastgood.uv import Result
 
 KEPT, NEAR, CACHE, OWN, INSTALLED, NOTHING = "kept", "near", "uv's cache", "own", "installed", "nothing"
@@ -176,7 +176,7 @@ def _is_beside(made: "Request", beside: "Sequence[str]") -> bool:
 
 def _requirement(line: str) -> "Target | None":
     try:
-        return request.target(line.strip())
+        return targets.parse(line.strip())
     except request.Handover:
         return None
 

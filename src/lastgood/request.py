@@ -96,8 +96,18 @@ def _options() -> "dict[str, tuple[str, str, bool, bool]]":
     return table
 
 
-OPTIONS = _options()
-"""Every spelling of every option of uvx: canonical name, class, whether it takes a value, whether it may repeat."""
+_every: "dict[str, tuple[str, str, bool, bool]]" = {}
+
+
+def every_option() -> "dict[str, tuple[str, str, bool, bool]]":
+    """Every spelling of every option of uvx: canonical name, class, whether it takes a value, whether it may repeat.
+
+    Made when it is first asked for: most runs have no option, and would wait 0.1 ms for it.
+    """
+    if not _every:
+        _every.update(_options())
+    return _every
+
 
 # UV_* variables that do not decide what is resolved. A variable that is in neither list splits records instead of mixing
 # them: a new one of uv's is safe by default. The classes are proven against `uvx --show-settings` by a contract test.
@@ -222,10 +232,6 @@ _PLACE_OF_FILES = (
     "UV_TOOL_DIR",
     "UV_NO_SYSTEM_CONFIG",
 )
-_SPECIFIERS = ("===", "==", ">=", "<=", "!=", "~=", ">", "<")
-_OF_PATHS = ("/", "\\")
-_PYTHONS = ("cpython", "pythonw", "python", "pypy", "graalpy", "pyodide")
-_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
 
 class Handover(Exception):  # noqa: N818 (no failure: these words are plain uvx's)
@@ -326,37 +332,6 @@ class Words:
     def quiet(self) -> bool:
         """Whether `-q` was given."""
         return any(name == "--quiet" for name, _, _ in self.options)
-
-
-class Target:
-    """What a target names: `name`, `extras`, `specifier` (as PEP 440 text), and how it moves.
-
-    kind       "registry" or "direct" (a git or http URL)
-    exact      whether the tool's own version cannot move
-    latest     whether `@latest` was asked for
-    command    the executable that uvx would start for it without `--from` ("" where only the package tells)
-    """
-
-    __slots__ = ("command", "exact", "extras", "kind", "latest", "name", "specifier", "text", "url")
-
-    def __init__(self, text: str, kind: str, name: str) -> None:
-        self.text = text
-        self.kind = kind
-        self.name = normalise(name)
-        self.command = name
-        self.extras: tuple[str, ...] = ()
-        self.specifier = ""
-        self.url = ""
-        self.exact = False
-        self.latest = False
-
-
-def normalise(name: str) -> str:
-    """The normalised name of a package (PEP 503)."""
-    out = name.lower().replace("_", "-").replace(".", "-")
-    while "--" in out:
-        out = out.replace("--", "-")
-    return out
 
 
 # --- the command line -----------------------------------------------------------------------------------------------
@@ -467,7 +442,7 @@ def _option(words: Words, argv: "list[str]", index: int) -> int:
         return _take(words, name, value if glued else None, argv, index)
     for at in range(1, len(word)):
         name = "-" + word[at]
-        known = OPTIONS.get(name)
+        known = every_option().get(name)
         if known is None:
             raise Handover(f"`{name}` is no option that lastgood knows")
         if known[2]:
@@ -478,7 +453,7 @@ def _option(words: Words, argv: "list[str]", index: int) -> int:
 
 
 def _take(words: Words, name: str, value: "str | None", argv: "list[str]", index: int) -> int:
-    known = OPTIONS.get(name)
+    known = every_option().get(name)
     if known is None:
         near = settings.suggestion(name, tuple(settings.FLAGS))
         raise (NearMiss if near else Handover)(f"`{name}` is no option that lastgood knows{near}")
@@ -527,79 +502,6 @@ def _refuse_doubt(words: Words) -> None:
 def _clean(words: "Iterable[str]") -> bool:
     """Whether all words are printable UTF-8: a card is made of lines."""
     return all(word.isprintable() or not word for word in words)
-
-
-# --- the target -----------------------------------------------------------------------------------------------------
-
-
-def target(text: str) -> Target:
-    """What a target (or the value of --from) names. Raises Handover for Python requests, local paths and any doubt."""
-    if _asks_for_python(text):
-        raise Handover("a Python interpreter is asked for")
-    if text.startswith(("git+http://", "git+https://", "git+ssh://", "git+git://", "http://", "https://")):
-        return _direct(text, "")
-    end = 0
-    while end < len(text) and text[end] in _NAME:
-        end += 1
-    name, rest = text[:end], text[end:]
-    odd = not name or not name[0].isalnum() or not name[-1].isalnum() or name.endswith((".py", ".pyw"))
-    if odd or rest.startswith(_OF_PATHS):
-        raise NotAName(f"`{text}` is not the name of a package")
-    found = Target(text, "registry", name)
-    rest = _extras(found, rest.strip())
-    if rest.startswith("@"):
-        return _at(found, rest[1:].strip())
-    if rest and not rest.startswith(_SPECIFIERS):
-        raise Handover(f"`{text}` is no requirement that lastgood knows")
-    if ";" in rest:
-        raise Handover("a marker decides whether anything is installed")
-    found.specifier = rest
-    found.exact = rest.startswith("==") and "*" not in rest and "," not in rest
-    return found
-
-
-def _asks_for_python(text: str) -> bool:
-    """Whether uv takes `text` for an interpreter: `python3.12`, `pypy@3.10`, but not `python-lsp-server`."""
-    low = text.lower()
-    for name in _PYTHONS:
-        if low.startswith(name):
-            rest = low[len(name) :]
-            return not rest or rest[0] in "0123456789@<>=!~" or (rest[0] == "-" and rest[1:2].isdigit())
-    return False
-
-
-def _extras(found: Target, rest: str) -> str:
-    if not rest.startswith("["):
-        return rest
-    inside, closed, after = rest[1:].partition("]")
-    if not closed or not all(c in _NAME or c in ", " for c in inside):
-        raise Handover(f"`{found.text}` is no requirement that lastgood knows")
-    found.extras = tuple(sorted({normalise(word.strip()) for word in inside.split(",") if word.strip()}))
-    return after.strip()
-
-
-def _at(found: Target, rest: str) -> Target:
-    if rest == "latest":
-        found.latest = True
-        return found
-    if "://" in rest:
-        return _direct(found.text, found.command, found.extras)
-    if rest[:1].isdigit() and all(c in _NAME or c in "+!" for c in rest):
-        found.specifier = "==" + rest
-        found.exact = True
-        return found
-    raise Handover(f"`{found.text}` may be a path")
-
-
-def _direct(text: str, name: str, extras: "tuple[str, ...]" = ()) -> Target:
-    url = text.split("@", 1)[1].strip() if name else text
-    if not url.startswith(("git+http://", "git+https://", "git+ssh://", "git+git://", "http://", "https://")) or ";" in url:
-        raise Handover(f"`{text}` is no address that lastgood knows")
-    found = Target(text, "direct", name)
-    found.command = ""
-    found.extras = extras
-    found.url = url
-    return found
 
 
 # --- what decides the environment -----------------------------------------------------------------------------------
@@ -668,19 +570,6 @@ def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
             continue
         kept.append((name, without_credentials(environ[name])))
     return sorted(kept)
-
-
-def plugins(listed: "Iterable[str]", package: str) -> "list[str]":
-    """What is wanted beside `package` of the requirements that a hook lists: neither lastgood nor the tool itself, nor a path."""
-    found = []
-    for line in listed:
-        try:
-            wanted = target(line.partition(";")[0].strip())  # a marker is for uv to look at
-        except Handover:
-            continue
-        if wanted.name not in ("lastgood", package) and (wanted.name or wanted.url):
-            found.append(line.strip())
-    return found
 
 
 def options(words: Words) -> "list[tuple[str, str]]":

@@ -136,25 +136,13 @@ def _uvx(plain: "list[str]", environ: "dict[str, str]", origin: str, *, offline:
 # --- the story ------------------------------------------------------------------------------------------------------
 
 
-def slowly(scene: "Scene") -> int:
-    """Run what the hot path did not. Returns an exit status only where no tool was started."""
+def slowly(scene: "Scene", came: str = "") -> int:
+    """Run what neither the hot path nor a stale card did; `came` is what asking for that card came to.
+
+    Returns an exit status only where no tool was started.
+    """
     notices.join(scene)
-    card = scene.card
-    if card is not None and card.lean and _stands(scene, card):
-        step = policy.decide(card, scenes.mode_of(scene, card.mode), time.time(), policy.CLOSED)
-        if step in (policy.WAIT, policy.BEHIND):
-            return _Run(scene).after(stale.run(scene, card, stale.lean_job(scene, card), wait=step == policy.WAIT))
-    return _Run(scene).go()
-
-
-def _stands(scene: "Scene", card: "Card") -> bool:
-    """Whether what is kept could start: nothing is said of it before that is known."""
-    try:
-        launch.intact(scene.home, card)
-    except LaunchFailed as error:
-        scene.reason = str(error)
-        return False
-    return launch.provides(card, scene.environ, scene.home)
+    return _Run(scene).after(came) if came else _Run(scene).go()
 
 
 class _Run:
@@ -588,7 +576,7 @@ class _Run:
         """What asks for news, as it was typed where it stands alone."""
         words = self.scene.words
         typed = [word.partition("=")[0] for word in words.plain[: words.cut]]
-        named = [name for name in typed if name in request.OPTIONS and request.OPTIONS[name][1] == "fresh"]
+        named = [name for name in typed if name in request.every_option() and request.every_option()[name][1] == "fresh"]
         named = named or [name for name, _, kind in words.options if kind == "fresh"]
         return " and ".join(f"`{name}`" for name in dict.fromkeys(named))
 

@@ -27,6 +27,30 @@ _GRACE = 0.25  # seconds: uv's timeouts are whole seconds, and its words about t
 _POLL = 0.02
 
 
+def ask(scene: "Scene", card: "Card") -> str:
+    """Become the best there is where the card alone tells what to ask for; else "", or what `run` came to.
+
+    Whoever waits for uvx waits for all that is imported before: the story of other runs is not.
+    """
+    notices.join(scene)
+    if not card.lean or not _stands(scene, card):
+        return ""
+    step = policy.decide(card, scenes.mode_of(scene, card.mode), time.time(), policy.CLOSED)
+    if step not in (policy.WAIT, policy.BEHIND):
+        return ""
+    return run(scene, card, lean_job(scene, card), wait=step == policy.WAIT)
+
+
+def _stands(scene: "Scene", card: "Card") -> bool:
+    """Whether what is kept could start: nothing is said of it before that is known."""
+    try:
+        launch.intact(scene.home, card)
+    except LaunchFailed as error:
+        scene.reason = str(error)
+        return False
+    return launch.provides(card, scene.environ, scene.home)
+
+
 def lean_job(scene: "Scene", card: "Card") -> "Job":
     """A refresh whose questions to uv are known from the card: the configuration is read while uv works."""
     job = refresh.Job(scene)

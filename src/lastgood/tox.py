@@ -32,7 +32,7 @@ from tox.tox_env.errors import Fail
 from tox.tox_env.installer import Installer
 from tox.tox_env.runner import RunToxEnv
 
-from lastgood import callsites, request, settings
+from lastgood import callsites, request, settings, targets
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -111,7 +111,7 @@ class LastgoodEnv(RunToxEnv):
             doubt = _doubt(source)
             if doubt:
                 raise Fail(f"{self.where}: invalid `tools`: {doubt}; expected words like `ruff>=0.17`")
-            command = request.target(source).command
+            command = targets.parse(source).command
             if not command:
                 raise Fail(f"{self.where}: invalid `tools`: `{source}` does not say its command; expected `name @ {source}`")
             if command in found:
@@ -189,7 +189,7 @@ def _requirements(words: list[str]) -> list[str]:
 def _doubt(word: str) -> str:
     """Why a word cannot name a tool; "" where it can."""
     try:
-        SpecifierSet(request.target(word).specifier)
+        SpecifierSet(targets.parse(word).specifier)
     except request.Handover as refusal:
         return refusal.reason if word in refusal.reason else f"`{word}`: {refusal.reason}"
     except InvalidSpecifier:
@@ -265,7 +265,7 @@ def _runs(env_conf: "EnvConfigSet") -> "list[list[str]]":
 def _is_kept(words: "list[str]") -> bool:
     try:
         given = request.parse(words)
-        request.target(given.value("--from") or given.target)
+        targets.parse(given.value("--from") or given.target)
     except request.Handover:
         return False
     except LastgoodError:

@@ -17,7 +17,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from lastgood import behind, messages, outage, policy, refresh, request, settings, stale
+from lastgood import behind, messages, outage, policy, refresh, settings, stale, targets
 from lastgood.card import Card
 from lastgood.cli import app
 from tests.support.index import Index
@@ -244,7 +244,7 @@ def record(sandbox: Sandbox, index: Index) -> str:
 
 def stand_in(name: str, version: str, line: str) -> Wheel:
     """Return a tool that says one line."""
-    package = request.normalise(name).replace("-", "_")
+    package = targets.normalise(name).replace("-", "_")
     modules: dict[str, str | bytes] = {f"{package}/__init__.py": "", f"{package}/cli.py": f"def main():\n    print({line!r})\n"}
     return Wheel(name, version, modules=modules, entry_points={name: f"{package}.cli:main"})
 

@@ -173,7 +173,7 @@ def _run_options() -> "list[Option]":
     ]
     found.append(Option(("--prefer-offline", "--prefer-cache"), "The same as `--mode prefer-cache`", takes_value=False))
     mine = {name for option in found for name in option.names}
-    for name, (canonical, _, takes_value, _) in request.OPTIONS.items():
+    for name, (canonical, _, takes_value, _) in request.every_option().items():
         if name == canonical and name not in mine and name != "--help":
             found.append(Option((name,), "As for `uvx`", takes_value=takes_value))
     return found

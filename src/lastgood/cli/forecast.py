@@ -9,7 +9,7 @@ import functools
 import os
 
 from lastgood import card as cards
-from lastgood import identity, outage, policy, project, rehearsal, request, settings, surroundings, together
+from lastgood import identity, outage, policy, project, rehearsal, request, settings, surroundings, targets, together
 from lastgood.errors import LastgoodError
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ def _text(configuration: "Configuration | None", record: "Record", name: str) ->
         if entry is not None and name in entry.values and not where.startswith("LASTGOOD_"):
             where, text = entry.where, entry.values[name]
     try:
-        wanted = request.target(f"{record.tool}{record.request.get('specifier', '')}")
+        wanted = targets.parse(f"{record.tool}{record.request.get('specifier', '')}")
     except request.Handover:
         return text  # an address: nothing of it is pinned by its words
     if wanted.latest and name == "max-age":
@@ -84,7 +84,7 @@ def of_installed(record: "Record", environ: "dict[str, str]") -> "Forecast | Non
     if not package or not os.path.exists(surroundings.receipt(environ, package)):
         return None
     try:
-        wanted = request.target(f"{package}{specifier}")
+        wanted = targets.parse(f"{package}{specifier}")
     except request.Handover:
         return None  # an address, and no package of that name
     if wanted.latest or identity.is_unfit(wanted, surroundings.receipt(environ, package)):

@@ -1,6 +1,6 @@
 """`lastgood rollback`: go back to the version that ran before, at once and without network."""
 
-from lastgood import differences, manage, messages, paths, request
+from lastgood import differences, manage, messages, paths, request, targets
 from lastgood.errors import LastgoodError, UsageError
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ def _asked(home: str, tool: str, to: str) -> "tuple[str, str]":
     Where something is kept for exactly these words they name that, as for `hold`.
     """
     try:
-        wanted = request.target(tool)
+        wanted = targets.parse(tool)
     except request.Handover:
         return tool, to  # whoever looks for its record says what is wrong
     if not wanted.exact:

@@ -15,6 +15,7 @@ from lastgood import (
     policy,
     rehearsal,
     request,
+    targets,
 )
 from lastgood import record as records
 from lastgood.cli import forecast, lines
@@ -87,7 +88,7 @@ def _wanted(home: str, tool: "str | None", environ: "dict[str, str]", wrong: "La
     if tool is None:
         return known, f"nothing is kept yet in {home}; {later}"
     try:
-        asked = request.target(tool)
+        asked = targets.parse(tool)
         if asked.specifier or asked.latest or asked.extras or asked.url:
             return manage.of_tool(home, tool, environ, refused=True), ""
     except request.Handover as refusal:

@@ -116,7 +116,7 @@ def _asked(scene: "Scene") -> str:
     names = [name for name, _, known in words.options if known == kind]
     name = next((name for name in reversed(names) if name not in taken_back), names[-1])
     given = (word.partition("=")[0] for word in words.plain[: words.cut])
-    return next((word for word in given if request.OPTIONS.get(word, ("",))[0] == name), name)
+    return next((word for word in given if request.every_option().get(word, ("",))[0] == name), name)
 
 
 def _of_table(option: str, made: "Request") -> str:
