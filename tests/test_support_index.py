@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.index import ROOT, Index
+from tests.support.index import Index
+from tests.support.index_process import ROOT
 from tests.support.waiting import wait_for
 from tests.support.wheels import demo_tool
 
@@ -215,6 +218,40 @@ def test_the_index_dies_with_its_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.communicate()
     wait_for(lambda: not _alive(pid), "the index process to end")
+
+
+def test_an_index_that_was_killed_is_noticed(index: Index, index_factory: IndexFactory) -> None:
+    """It neither runs nor answers, its end can be asked for once more, and another one is none the worse."""
+    other = index_factory()
+    assert (index.running, other.running) == (True, True)
+    os.kill(index.pid, signal.SIGKILL)
+    wait_for(lambda: not index.running, "the index process to end")
+    with pytest.raises(RuntimeError, match="has ended"):
+        index.requests()
+    index.close()
+    assert (index.running, other.running, other.requests()) == (False, True, [])
+
+
+def test_an_index_has_nothing_of_another(index: Index, index_factory: IndexFactory) -> None:
+    """Processes, ports, releases, faults, requests and credentials are each one's own, though one comes after the other."""
+    index.publish(demo_tool("1.0"))
+    index.fault(503)
+    assert _get(f"{index.url}demo-tool/")[0] == 503
+    other = index_factory()
+    assert (other.pid != index.pid, other.host != index.host) == (True, True)
+    assert (other.requests(), other.connections()) == ([], 0)
+    assert _get(f"{other.url}demo-tool/")[0] == 404
+    guarded = index_factory(auth=("user", "secret"))
+    other.publish(demo_tool("1.0"))
+    assert (_get(f"{guarded.url}demo-tool/")[0], _get(f"{other.url}demo-tool/")[0]) == (401, 200)
+
+
+def test_a_closed_index_has_left_its_ports(index: Index) -> None:
+    """When `close` returns nobody listens there any more."""
+    host, _, port = index.host.partition(":")
+    index.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), 5)
 
 
 def _alive(pid: int) -> bool:

@@ -24,23 +24,18 @@ metadata out of the wheel by range requests. The process ends when its pipe does
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.index_faults import CONNECTION_KINDS, KINDS, Fault, FaultKind, PathClass, Where
+from tests.support.index_process import IndexProcess
 from tests.support.waiting import wait_for
 from tests.support.wheels import Wheel, normalise
 
 if TYPE_CHECKING:
     from typing import Self
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -64,12 +59,11 @@ class Request:
 class Index:
     """The tests' end of the index process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], directory: Path, certificates: Certificates | None) -> None:
+    def __init__(self, process: IndexProcess, directory: Path, certificates: Certificates | None) -> None:
         """Take over a started process; use `Index.start`."""
         self._process = process
         self._directory = directory
         self._certificates = certificates
-        self._lock = threading.Lock()
         self._ports: dict[str, int] = {}
         self._auth: tuple[str, str] | None = None
 
@@ -87,10 +81,11 @@ class Index:
         """Start an index that keeps its files in a new directory below `tmp_path`."""
         directory = _new_directory(tmp_path)
         certificates = make_certificates(directory) if tls else None
-        index = cls(_start_process(), directory, certificates)
+        index = cls(IndexProcess(), directory, certificates)
         index._auth = auth
         paths = {"good": str(certificates.good), "bad": str(certificates.bad)} if certificates else None
-        index._ports = index._ask(split_files=split_files, tls=paths, max_age=max_age, auth=auth, api=api)["ports"]
+        configuration = {"split_files": split_files, "tls": paths, "max_age": max_age, "auth": auth, "api": api}
+        index._ports = index._process.ask(configuration)["ports"]
         return index
 
     def __enter__(self) -> Self:
@@ -103,14 +98,7 @@ class Index:
 
     def close(self) -> None:
         """End the process and every connection with it."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.end()
 
     @property
     def scheme(self) -> str:
@@ -151,7 +139,7 @@ class Index:
     @property
     def running(self) -> bool:
         """Whether the process can still be talked to."""
-        return self._process.poll() is None and self._process.stdin is not None and not self._process.stdin.closed
+        return self._process.running
 
     @property
     def pid(self) -> int:
@@ -283,34 +271,7 @@ class Index:
             raise ValueError(message)
 
     def _do(self, command: str, **arguments: Any) -> Any:  # JSON
-        return self._ask(do=command, **arguments)["result"]
-
-    def _ask(self, **message: Any) -> dict[str, Any]:  # JSON
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            message_ = "the index process has no pipes"
-            raise RuntimeError(message_)
-        with self._lock:
-            stdin.write(json.dumps(message).encode() + b"\n")
-            stdin.flush()
-            line = stdout.readline()
-        answer: dict[str, Any] = json.loads(line or b'{"error": "the index process has ended"}')
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer
-
-
-def _start_process() -> subprocess.Popen[bytes]:
-    # -S and -E: the server needs the standard library only, and starts twice as fast without site-packages
-    command = [sys.executable, "-E", "-S", "-m", "tests.support.index_server"]
-    return subprocess.Popen(  # our own module
-        command,
-        cwd=ROOT,
-        env={"LANG": "C.UTF-8"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C at the terminal is for pytest, whose teardown still needs the index
-    )
+        return self._process.ask({"do": command, **arguments})["result"]
 
 
 def _new_directory(parent: Path) -> Path:

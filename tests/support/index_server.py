@@ -1,4 +1,4 @@
-"""The process of the test index: `python -m tests.support.index_server`, started by `index.Index` and by nothing else.
+"""The process of a test index: what `index_template` forks for an `index.Index`, and nothing else.
 
 Control channel: a line of JSON on stdin, a line of JSON back on stdout. The first line is the configuration, its answer names
 the ports. When stdin ends the process ends, so it cannot outlive the tests, however they died.
@@ -18,7 +18,6 @@ import select
 import socket
 import ssl
 import struct
-import sys
 import threading
 import time
 import traceback
@@ -533,10 +532,3 @@ def _tls_context(path: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
