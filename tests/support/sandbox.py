@@ -253,7 +253,7 @@ class Sandbox:
             self.wait_quiet(0 if self.leftovers_expected else grace)
         except AssertionError:
             left = self.processes()
-        kill_all(self.root)
+            kill_all(self.root)
         attempts = self._close_trap()
         problems = [f"process {pid} was still running: {command}" for pid, command in left if not self.leftovers_expected]
         problems += [f"somebody left loopback: {attempt}" for attempt in attempts]
