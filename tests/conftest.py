@@ -77,6 +77,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(NO_ANSWER)
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, without which there are no workers
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Distribute by groups where the command line says `-n` and nothing about how."""
+    from tests.support.distribution import Groupwise  # noqa: PLC0415  # imports pytest-xdist
+
+    return Groupwise(config, log) if config.getoption("dist") == "load" else None
+
+
 @pytest.fixture(autouse=True)
 def _stay_on_loopback(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test whose own process leaves loopback, even if it swallowed the error."""

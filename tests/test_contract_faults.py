@@ -29,10 +29,16 @@ HONEST = {"404-page", "alter-metadata", "cut-metadata"}
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Provoke every failure once, side by side."""
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """Keep indexes and user for a second look."""
     with Matrix(tmp_path_factory.mktemp("faults")) as matrix:
-        return matrix.provoke(CASES)
+        yield matrix
+
+
+@pytest.fixture(scope="module")
+def said(matrix: Matrix) -> dict[str, str]:
+    """Provoke every failure once, side by side."""
+    return matrix.provoke(CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -43,16 +49,16 @@ def test_a_failure_is_what_it_is_called(said: dict[str, str], case: Case) -> Non
 
 
 @pytest.fixture(scope="module")
-def looked_again(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Finding, Finding | None]]]:
+def looked_again(matrix: Matrix, said: dict[str, str]) -> dict[str, tuple[Finding, Finding | None]]:
     """Look at every suspect a second time, as a refresh does: with uv's log, then at the addresses in it."""
-    found = {}
-    with Matrix(tmp_path_factory.mktemp("suspects")) as matrix:
-        matrix.provoke(SUSPECTS)
-        words = matrix.provoke(SUSPECTS, "--refresh", "-v", as_is=True)
-        for case in SUSPECTS:
-            asked = probe.ask(outage.suspects(words[case.name]), matrix.environment(case))
-            found[case.name] = (outage.judge(words[case.name]), asked)
-        yield found
+    words = matrix.provoke(SUSPECTS, "--refresh", "-v", as_is=True)
+    return {
+        case.name: (
+            outage.judge(words[case.name]),
+            probe.ask(outage.suspects(words[case.name]), matrix.environment(case)),
+        )
+        for case in SUSPECTS
+    }
 
 
 @pytest.mark.parametrize("case", SUSPECTS, ids=lambda case: case.name)

@@ -153,10 +153,15 @@ class Matrix:
 
     def provoke(self, cases: Iterable[Case], *options: str, as_is: bool = False) -> dict[str, str]:
         """Let uv run into each case and return its words by the case's name; `as_is` with the addresses of this run."""
-        with ThreadPoolExecutor(8) as pool:
-            prepared = [(case, self._prepare(case)) for case in cases]
-            said = pool.map(lambda pair: (pair[0].name, self._words(pair[0], pair[1], options)), prepared)
-            return {name: words if as_is else self._with_fixed_addresses(words) for name, words in said}
+        prepared = [(case, self._prepare(case)) for case in cases]
+        self._sandbox.run(["uv", "python", "find"])  # or those that come first would all ask the same interpreter who it is
+        # a thread for each that waits for uv's patience to end: nobody waits for them
+        with ThreadPoolExecutor(8) as working, ThreadPoolExecutor(len(CASES)) as waiting:
+            said = {
+                case.name: (waiting if case.hangs else working).submit(self._words, case, variables, options)
+                for case, variables in prepared
+            }
+        return {name: words.result() if as_is else self._with_fixed_addresses(words.result()) for name, words in said.items()}
 
     def _prepare(self, case: Case) -> dict[str, str]:
         """Publish the project of a case, break what is to be broken, and return the variables that lead uv there."""
