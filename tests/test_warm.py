@@ -391,6 +391,15 @@ def test_a_request_that_cannot_be_kept_is_named_whole(two: Index, sandbox: Sandb
         assert own_lines(result)[-1] == said
 
 
+@pytest.mark.parametrize("address", ["git+http://127.0.0.1:9/tools/demo.git", "http://127.0.0.1:9/demo_tool-1.0-py3-none-any.whl"])
+def test_an_address_without_a_name_is_told_once(sandbox: Sandbox, address: str) -> None:
+    """Where nothing of it is kept, what is missing is called as the file or the repository is, with its options."""
+    result = sandbox.lastgood("warm", "--with", "lxml", address)
+    line = own_lines(result)[-1]
+    assert (result.status, line.startswith(f"error: `{address}` was not refreshed (")) == (1, True), result
+    assert line.endswith(f"); no good `{address.rpartition('/')[2]} --with=lxml` is kept"), result
+
+
 def test_a_host_that_is_known_to_be_down_is_asked_briefly(demo: Index, sandbox: Sandbox) -> None:
     """Whoever warms asks anew, but waits no longer than a run would, however silent the index is."""
     sandbox.env["LASTGOOD_PATIENCE"] = "1"

@@ -407,9 +407,10 @@ def _why(work: _Work) -> str:
     if work.result["kind"] == "useless" and not work.result["version"]:
         return f"{where} cannot be kept: {reason}"
     specifier = work.fields.get("specifier") or ""
-    wanted = work.tool if specifier in work.tool else differences.with_specifier(work.tool, specifier)
-    still = f"{work.said} stays" if work.result["version"] else f"no good `{wanted}` is kept"
     package = work.fields.get("package", "")
+    told = specifier in work.tool or (specifier == package and specifier in where)  # an address without a name is its package
+    wanted = work.tool if told else differences.with_specifier(work.tool, specifier)
+    still = f"{work.said} stays" if work.result["version"] else f"no good `{wanted}` is kept"
     if package and outage.is_unknown(work.result["words"], package):
         reason = f"no index that was asked has a package `{package}`: check {work.entry or 'the name'}"
     return f"{where} was not refreshed ({reason}); {still}"
