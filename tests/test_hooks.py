@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.support.index import Index
     from tests.support.sandbox import Sandbox
 
+SHIM_OR_RUN = "run `lastgood shim install`, or begin its entry with `lastgood run`"
 HOUR = 3600.0
 USAGE = 2
 UPSTREAM: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "tests/fixtures/upstream_hooks.yaml").read_text("utf-8"))
@@ -982,8 +983,8 @@ def local(sandbox: Sandbox, *entries: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "program", "step"),
     [
-        ("uvx demo-tool check", "uvx", "run `lastgood shim install`, or begin its entry with `lastgood run`"),
-        ("env A=b uvx demo-tool check", "uvx", "run `lastgood shim install`, or begin its entry with `lastgood run`"),
+        ("uvx demo-tool check", "uvx", SHIM_OR_RUN),
+        ("env A=b uvx demo-tool check", "uvx", SHIM_OR_RUN),
         ("{bin}/uvx demo-tool check", "{bin}/uvx", "begin its entry with `lastgood run`"),
         ("uv tool run demo-tool check", "uv tool run", "begin its entry with `lastgood run`"),
         ("{bin}/uv tool run demo-tool", "{bin}/uv tool run", "begin its entry with `lastgood run`"),
@@ -1072,8 +1073,7 @@ def test_plain_uvx_and_lastgood_with_nothing_kept(demo: Index, sandbox: Sandbox)
         ],
     ), result
     steps = [line.partition("; ")[2] for line in own_lines(result)]
-    shimmed = "run `lastgood shim install`, or begin its entry with `lastgood run`"
-    assert steps == ["run `lastgood warm` while the index is up", shimmed], result
+    assert steps == ["run `lastgood warm` while the index is up", SHIM_OR_RUN], result
 
 
 def test_a_hook_whose_words_are_plain_uvxs(demo: Index, sandbox: Sandbox) -> None:
@@ -1084,6 +1084,32 @@ def test_a_hook_whose_words_are_plain_uvxs(demo: Index, sandbox: Sandbox) -> Non
         "error: `other-tool` would not run with no network; run `lastgood warm` while the index is up",
         "error: `demo-tool` would not run with no network",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "step"),
+    [
+        ("uvx --no-cache demo-tool", f"leave out `--no-cache`, and {SHIM_OR_RUN}"),
+        ("uv tool run -n demo-tool", "leave out `--no-cache`, and begin its entry with `lastgood run`"),
+        ("uvx -n --env-file .env demo-tool", f"leave out `--no-cache` and `--env-file`, and {SHIM_OR_RUN}"),
+        ("uvx --version", "nothing can be kept of it (no tool is named)"),
+        ("uvx ./demo-tool", "nothing can be kept of it (`./demo-tool` is not the name of a package)"),
+        (
+            "env UV_NO_CACHE=1 uvx demo-tool",
+            "nothing can be kept of it (`UV_NO_CACHE` is set: the environment does not outlive the call)",
+        ),
+    ],
+)
+def test_a_hook_that_starts_plain_uvx_with_words_that_are_uvxs(sandbox: Sandbox, entry: str, step: str) -> None:
+    """Lastgood would hand them on as they are: `--check` and `doctor` say what keeps it from being kept, and what to leave out."""
+    local(sandbox, entry)
+    result = sandbox.lastgood("warm", "--check")
+    starter = "uv tool run" if "tool run" in entry else "uvx"
+    line = f"`a` of .pre-commit-config.yaml would start `{starter}` itself, which needs the network; {step}"
+    assert (result.status, own_lines(result)) == (1, [f"error: {line}"]), result
+    findings = sandbox.lastgood("doctor", "--json").json()["findings"]
+    (found,) = (one["step"] for one in findings if one["check"] == "hooks")
+    assert found == step.replace("run `lastgood shim install`, or begin", "start").replace("begin", "start")
 
 
 def test_a_hook_that_starts_plain_uvx_and_an_installed_tool(demo: Index, sandbox: Sandbox) -> None:

@@ -85,16 +85,17 @@ def calls(path: str) -> "list[Call]":
     return found
 
 
-def fetching(path: str) -> "list[tuple[str, str, str]]":
-    """(where, program, that as it is written) of every hook that may fetch what it runs while it runs.
+def fetching(path: str) -> "list[tuple[str, str, Called]]":
+    """(where, program, that as it is written and what it is given) of every hook that may fetch what it runs while it runs.
 
     Nothing is written of a `uvx` that the hook's own environment has. Raises SettingError where it cannot be read.
     """
     found = []
     for hook, entry, args, own_uvx in _commands(path):
-        program, written = _fetcher(entry, args)
+        program, call = _fetcher(entry, args)
         if program:
-            found.append((_where(hook, path), program, "" if own_uvx and written == "uvx" else written))
+            call.program = "" if own_uvx and call.program == "uvx" else call.program
+            found.append((_where(hook, path), program, call))
     return found
 
 
@@ -151,15 +152,16 @@ def _is_suite(repository: "dict[str, Any]", place: str) -> bool:
         return False  # a manifest that cannot be read: the hook runner says so
 
 
-def _fetcher(entry: str, args: "list[str]") -> "tuple[str, str]":
+def _fetcher(entry: str, args: "list[str]") -> "tuple[str, Called]":
     """What a hook fetches with, as it is called and as it is written: `uvx`, `/usr/bin/uvx`; "" where it starts no such program."""
     try:
-        words = callsites.started([*shlex.split(entry), *args])[1]
+        changes, words, alone = callsites.started([*shlex.split(entry), *args])
     except ValueError:
-        return "", ""  # quotes that do not match: the hook runner says so
+        changes, words, alone = {}, [], True  # quotes that do not match: the hook runner says so
     named = (*(os.path.basename(word) for word in words[:1]), *words[1:])
     starter = next((one for one in _FETCHERS if named[: len(one)] == one), ())
-    return " ".join(starter), " ".join(words[: len(starter)])
+    given = words[len(starter) :] if alone else []  # or they are a shell's
+    return " ".join(starter), callsites.Called(" ".join(words[: len(starter)]), given, changes)
 
 
 def _yaml(path: str) -> "Any":

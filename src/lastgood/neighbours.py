@@ -8,6 +8,7 @@ import time
 
 from lastgood import (
     breaker,
+    callsites,
     generations,
     hookfile,
     identity,
@@ -15,6 +16,7 @@ from lastgood import (
     outage,
     probe,
     project,
+    rehearsal,
     request,
     settings,
     surroundings,
@@ -28,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lastgood.callsites import Called
     from lastgood.record import Record
 
 _MOST_INDEXES = 16
@@ -291,12 +294,21 @@ def _look_at_hooks_in(path: str, environ: "dict[str, str]") -> "Iterator[Finding
         yield Finding("hooks", PROBLEM, error.message, error.hint or "mend it there; its hooks are not looked at until then")
         return
     with contextlib.chdir(os.path.dirname(path)):  # a hook runs there, and may name its program from there
-        found = [one for one in found if one[1] != "uvx" or not one[2] or not uv.starts_shim(one[2], environ)]
-    for where, program, written in found:
-        step = "start its entry with `lastgood run`" if program in ("uvx", "uv tool run") else "use a hook that needs no network"
-        yield Finding("hooks", WARNING, f"{where} starts `{written or program}`, which fetches at run time", step)
+        found = [one for one in found if one[1] != "uvx" or not one[2].program or not uv.starts_shim(one[2].program, environ)]
+        steps = [_instead(program, call, environ) for _, program, call in found]
+    for (where, program, call), step in zip(found, steps, strict=True):
+        yield Finding("hooks", WARNING, f"{where} starts `{call.program or program}`, which fetches at run time", step)
     if not found:
         yield Finding("hooks", OK, f"none of `{os.path.basename(path)}` starts a program that fetches at run time")
+
+
+def _instead(program: str, call: "Called", environ: "dict[str, str]") -> str:
+    """What would let a hook run with no network."""
+    if program not in ("uvx", "uv tool run"):
+        return "use a hook that needs no network"
+    refusal = rehearsal.refused(call.words, callsites.changed(environ, call.changes)) if call.words else None
+    known = None if isinstance(refusal, identity.Installed) else refusal
+    return rehearsal.to_be_kept("start its entry with `lastgood run`", known)
 
 
 def _is_plain(record: "Record") -> bool:

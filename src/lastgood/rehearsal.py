@@ -34,10 +34,11 @@ class Rung:
     """From where a tool would run: `name` is KEPT, NEAR, CACHE, OWN, INSTALLED or NOTHING, `said` what people are told.
 
     `version` is what would run, "" where that is not known. `record` names the request and `package` the tool's; "" where nothing
-    is ever kept of it, as for `fields`, what is asked for. `warmable` says whether a refresh from here could change it.
+    is ever kept of it, as for `fields`, what is asked for. `warmable` says whether a refresh from here could change it, and
+    `refusal` is the Handover where plain uvx runs, whoever starts it.
     """
 
-    __slots__ = ("fields", "name", "package", "record", "said", "tool", "version", "warmable")
+    __slots__ = ("fields", "name", "package", "record", "refusal", "said", "tool", "version", "warmable")
 
     def __init__(self, tool: str, name: str, said: str, made: "Request | None" = None, *, version: str = "") -> None:
         self.tool = tool
@@ -48,6 +49,7 @@ class Rung:
         self.said = said
         self.version = version
         self.warmable = True
+        self.refusal: request.Handover | None = None
 
 
 def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[str]", *, own: bool = True) -> Rung:
@@ -193,7 +195,32 @@ def _plain(refusal: request.Handover, environ: "dict[str, str]") -> Rung:
             return Rung(found.name, INSTALLED, f"{version} {INSTALLED_SAID}", version=version)
     plain = Rung(source, NOTHING, f"plain `uvx` runs: {refusal.reason}")
     plain.warmable = False
+    plain.refusal = refusal
     return plain
+
+
+def refused(words: "Sequence[str]", environ: "dict[str, str]") -> "request.Handover | None":
+    """Why plain uvx runs for `lastgood run WORDS` from here, too; None where it does not, or where the settings are wrong."""
+    try:
+        with contextlib.chdir(os.getcwd()):  # the words may lead elsewhere
+            identity.identify(scenes.look(list(words), environ, ()))
+    except request.Handover as refusal:
+        return refusal
+    except LastgoodError:
+        return None
+    return None
+
+
+def to_be_kept(step: str, refusal: "request.Handover | None") -> str:
+    """The `step` that has something kept of a call of plain uvx, with what else it needs; where no step helps, why."""
+    if refusal is None:
+        return step
+    words = refusal.words
+    options = [name for name, _, kind in words.options if kind == "hand"] if words is not None and words.target else []
+    if not options:
+        return f"nothing can be kept of it ({refusal.reason})"
+    named = " and ".join(f"`{name}`" for name in dict.fromkeys(options))
+    return f"leave out {named}, and {step}"
 
 
 def installed(environ: "dict[str, str]", wanted: "Target", beside: "Sequence[str]") -> "str | None":

@@ -431,8 +431,8 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
         lines.say(f"{name.ljust(width)}  {rung.name.ljust(len(rehearsal.CACHE))}  {rung.said}")
     sys.stdout.flush()
     failing = [(name, use, rung) for name, (use, rung) in zip(names, found, strict=True) if rung.name in _FAILING]
-    plain = [use for _, use, _ in failing if not _is_ours(use, environ)]
-    ours = [(name, rung) for name, use, rung in failing if use not in plain]
+    plain = [(use, rung) for _, use, rung in failing if not _is_ours(use, environ)]
+    ours = [(name, rung) for name, use, rung in failing if (use, rung) not in plain]
     for warmable, rungs, said in (
         (True, _FAILING, f"would not run with no network; run `{_command(given)}` while the index is up"),
         (False, (rehearsal.NOTHING,), "would not run with no network"),
@@ -441,13 +441,18 @@ def _check(given: "argparse.Namespace", wanted: "list[Use]", environ: "dict[str,
         named = ", ".join(dict.fromkeys(f"`{name}`" for name, rung in ours if rung.warmable == warmable and rung.name in rungs))
         if named:
             messages.say("error", f"{named} {said}", environ)
-    for program, own_uvx in dict.fromkeys((use.program, use.own_uvx) for use in plain):
-        named = ", ".join(dict.fromkeys(use.where for use in plain if (use.program, use.own_uvx) == (program, own_uvx)))
-        shims = program == shim.NAME and not own_uvx
-        step = "run `lastgood shim install`, or begin its entry" if shims else "begin its entry"
-        why = f"would start `{program}` itself, which needs the network"
-        messages.say("error", f"{named} {why}; {step} with `lastgood run`", environ)
+    told = [(use.where, f"would start `{use.program}` itself, which needs the network; {_step(use, rung)}") for use, rung in plain]
+    for said in dict.fromkeys(said for _, said in told):
+        named = ", ".join(dict.fromkeys(where for where, one in told if one == said))
+        messages.say("error", f"{named} {said}", environ)
     return 1 if failing else 0
+
+
+def _step(use: "Use", rung: "Rung") -> str:
+    """What would let a hook that starts another `uvx` start lastgood."""
+    shims = use.program == shim.NAME and not use.own_uvx
+    step = "run `lastgood shim install`, or begin its entry" if shims else "begin its entry"
+    return rehearsal.to_be_kept(f"{step} with `lastgood run`", rung.refusal)
 
 
 def _names(found: "list[tuple[Use, Rung]]") -> "list[str]":
