@@ -354,6 +354,14 @@ def test_what_is_promised_of_what_stands_in_for_what_is_held(index: Index, sandb
     assert "1.0 is kept, but it is older than `stale-max`" in checked.out
     (row,) = sandbox.lastgood("status", "--json").json()["tools"]
     assert row["outage_runs"] == "", row
+    unknown = "nobody knows how old it is, and `stale-max` is set: set that to `inf`, or run with `--offline`"
+    down, hint = f"error: `{index.host}` did not answer (connection refused)", f"hint: `demo-tool` 1.0 is kept, but {unknown}"
+    assert own_lines(result) == [GONE + "building it again", down, hint]
+    newest = sandbox.lastgood("run", "--mode=strict-latest", "demo-tool", "--version")
+    advice = "the mode is `strict-latest` (--mode): run with `--prefer-offline`"
+    assert own_lines(newest)[-1] == f"hint: `demo-tool` 1.0 is kept, but {advice}"
+    for words in ("--stale-max=inf", "--offline"):
+        assert sandbox.lastgood("run", words, "demo-tool", "--version").out == "demo-tool 1.0\n"
 
 
 def test_the_age_of_what_was_built_again_outlasts_its_record(index: Index, sandbox: Sandbox) -> None:

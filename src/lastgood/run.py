@@ -536,16 +536,16 @@ class _Run:
 
     def _outage(self, job: "Job", outcome: "Outcome", mode: str) -> int:
         """Nothing good is kept for this request and the index is down: the lower rungs of the ladder, then uvx's own error."""
-        reason = outcome.clause
-        if self.card is not None and not self.card.asked:
+        reason, kept = outcome.clause, self.card
+        if kept is not None and not kept.asked:
             self.card = None  # it came from uv's cache in an outage before: no older than what is there now
         if mode.startswith("prefer"):
             self._climb(job, reason)
         if not notices.speaks(self.scene):
             return outcome.status
         messages.write_all(2, outcome.words)
-        if self.card is not None:
-            hint = f"`{self.card.tool}` {self.card.version} is kept, but {self._why_not(mode)}"
+        if kept is not None:
+            hint = f"`{kept.tool}` {kept.version} is kept, but {self._why_not(mode, kept)}"
             messages.say("error", reason, self.scene.loud)
             messages.say("hint", hint, self.scene.loud)
             return outcome.status
@@ -565,11 +565,13 @@ class _Run:
         given = [f"{name}={value}" for name, value, _ in words.options if name in _WARMABLE]
         return shlex.join(["lastgood", "warm", *map(request.without_credentials, [*given, words.plain[words.cut].strip()])])
 
-    def _why_not(self, mode: str) -> str:
+    def _why_not(self, mode: str, kept: "Card") -> str:
         if mode == "strict-latest" and not self.scene.words.fresh:
             return f"the mode is `strict-latest` ({self.request.configuration.where('mode')}): run with `--prefer-offline`"
         if mode == "strict-latest":
             return f"the mode is `strict-latest`: run without {self._fresh_words()}, or with `--prefer-offline`"
+        if not kept.asked:
+            return "nobody knows how old it is, and `stale-max` is set: set that to `inf`, or run with `--offline`"
         return "it is older than `stale-max`: raise it, or run with `--offline`"
 
     def _fresh_words(self) -> str:
