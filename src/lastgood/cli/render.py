@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from lastgood import messages
+from lastgood import differences, messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LEAST = 14
 """How many letters of a cell are left while there is another column that can give way."""
+_ADDRESS = 18
+"""How much of a direct address stands in the table whatever it costs: beside that, 80 columns have room for the mode."""
 
 
 def console() -> Console:
@@ -80,6 +82,28 @@ def table(
         style = styles[index] if index < len(styles) else ""
         shown.add_row(*(Text(cell, overflow="ellipsis") for cell in row), style=style)
     out.print(shown)
+
+
+def with_short_addresses(
+    columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", specifiers: "Sequence[str]"
+) -> "list[tuple[str, ...]]":
+    """The rows with direct addresses in their first cells cut to what other columns leave, or they would go.
+
+    `specifiers` has one a row, with the address where it has one. None is cut that would then look as another.
+    """
+    others = [max(map(len, column)) + 2 for column in zip(columns, *rows, strict=True)][1:]
+    room = max(_ADDRESS, console().width - sum(others))
+    cut = [_short_address(row[0], specifier, room) for row, specifier in zip(rows, specifiers, strict=True)]
+    return [(short if cut.count(short) == 1 else row[0], *row[1:]) for short, row in zip(cut, rows, strict=True)]
+
+
+def _short_address(label: str, specifier: str, room: int) -> str:
+    """A label that fits, with the file's name for a direct address: ``ruff @ …ruff-1.0-…``."""
+    if "://" not in specifier or len(label) <= room:
+        return label
+    before, address, after = label.partition(differences.address(specifier))
+    short = f"{before}…{address.rstrip('/').rpartition('/')[2]}{after}"
+    return short if len(short) <= room else short[: room - 1] + "…"
 
 
 def _widths(wanted: "dict[int, int]", yielding: "Sequence[int]", room: int) -> "dict[int, int]":

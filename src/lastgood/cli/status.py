@@ -46,8 +46,6 @@ ABOUT = """\
                environment, or `installed` with `uv tool install`, which uvx
                prefers; `unknown` where nobody was asked"""
 _BAR = 5
-_ADDRESS = 18
-"""How much of a direct address stands in the table whatever it costs: beside that, 80 columns have room for the mode."""
 _COLUMNS = ("TOOL", "VERSION", "CHECKED", "STATE", "MODE", "FROM", "OUTAGE RUNS")
 
 
@@ -119,7 +117,7 @@ def _print(given: "argparse.Namespace", found: "dict[str, Any]", home: str, noth
 
         rows, styles = [_cells(row) for row in found["tools"]], [_style(row) for row in found["tools"]]
         if render.console().is_terminal:
-            rows = _with_short_addresses(rows, found["tools"], render.console().width)
+            rows = render.with_short_addresses(_COLUMNS, rows, [str(row["specifier"]) for row in found["tools"]])
         render.table(_COLUMNS, rows, styles=styles, spare=(5, 4), yielding=(1, 6))
     below = _below(found, {} if given.tool else manage.newer(home))
     if below and given.markdown:
@@ -242,23 +240,6 @@ def _hosts(home: str, now: float) -> "list[dict[str, Any]]":
 
 def _cells(row: "dict[str, Any]") -> "tuple[str, ...]":
     return (row["label"], row["version"], _age(row), row["state"], row["mode"], row["index"] or "uv's default", _outage(row))
-
-
-def _with_short_addresses(cells: "list[tuple[str, ...]]", rows: "list[dict[str, Any]]", width: int) -> "list[tuple[str, ...]]":
-    """The cells with direct addresses cut to what other columns leave, or they would go; none that then looks as another."""
-    others = [max(map(len, column)) + 2 for column in zip(_COLUMNS, *cells, strict=True)][1:]
-    room = max(_ADDRESS, width - sum(others))
-    cut = [_short_address(row["label"], str(row["specifier"]), room) for row in rows]
-    return [(short if cut.count(short) == 1 else cell[0], *cell[1:]) for short, cell in zip(cut, cells, strict=True)]
-
-
-def _short_address(label: str, specifier: str, room: int) -> str:
-    """A label that fits, with the file's name for a direct address: ``ruff @ …ruff-1.0-…``."""
-    if "://" not in specifier or len(label) <= room:
-        return label
-    before, address, after = label.partition(differences.address(specifier))
-    short = f"{before}…{address.rstrip('/').rpartition('/')[2]}{after}"
-    return short if len(short) <= room else short[: room - 1] + "…"
 
 
 def _outage(row: "dict[str, Any]") -> str:
