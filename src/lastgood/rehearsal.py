@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lastgood.card import Card
     from lastgood.identity import Request
     from lastgood.refresh import Job
-    from lastgood.scene import Scene
     from lastgood.targets import Target
     from lastgood.uv import Result
 
@@ -62,9 +61,10 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
         with contextlib.chdir(os.getcwd()):  # the words may lead elsewhere
             scene = scenes.look(list(words), environ, beside)
             made = identity.identify(scene)
+            job = refresh.Job(scene, made)
             try:
-                name, said, version = _find(scene, made, beside, own=own)
-                in_vain = name == NOTHING and _lacks_command(scene, made)
+                name, said, version = _find(job, beside, own=own)
+                in_vain = name == NOTHING and _lacks_command(job)
             except records.NewerFormat:
                 return _of_newer(made)
     except request.Handover as refusal:
@@ -76,13 +76,12 @@ def rung(words: "Sequence[str]", environ: "dict[str, str]", beside: "Sequence[st
     return found
 
 
-def _lacks_command(scene: "Scene", made: "Request") -> bool:
+def _lacks_command(job: "Job") -> bool:
     """Whether what is kept, and stands, has no such command: the same from the index would have none, either."""
-    record = records.look(scene.home, made.id, made.slug)
-    kept = record.generation() if record is not None else None
-    if kept is None or not made.command or not generations.exists(scene.home, kept.id):
+    kept = job.record.generation() if job.record is not None else None
+    if kept is None or not job.request.command or not generations.exists(job.home, kept.id):
         return False
-    return refresh.provided(f"{scene.home}/generations/{kept.id}", made, scene.environ) is None
+    return refresh.provided(f"{job.home}/generations/{kept.id}", job.request, job.scene.environ) is None
 
 
 def _of_newer(made: "Request") -> Rung:
@@ -92,13 +91,13 @@ def _of_newer(made: "Request") -> Rung:
     return found
 
 
-def _find(scene: "Scene", made: "Request", beside: "Sequence[str]", *, own: bool) -> "tuple[str, str, str]":
+def _find(job: "Job", beside: "Sequence[str]", *, own: bool) -> "tuple[str, str, str]":
     """Name, words and version of the rung. Raises NewerFormat."""
-    mode = scenes.mode_of(scene, made.mode)
+    job.look_up()
+    made = job.request
+    mode = scenes.mode_of(job.scene, made.mode)
     if mode == "strict-latest":
         return NOTHING, "the mode is `strict-latest`, which allows no fallback", ""
-    job = refresh.Job(scene, made)
-    job.look_up()
     card, trouble = _kept(job)
     if card is not None:
         now = time.time()
