@@ -572,12 +572,14 @@ def test_why_uv_could_not_build_it_again_and_what_to_do_then(demo: Index, sandbo
     why = f"it could not be built again (uv refused the request: No interpreter found at path `{python}`)"
     assert [one["refused"] for one in found] == [why, why]
     everything = "shows all that uv says"
-    steps = {f"`lastgood warm demo-tool==1.0` {everything}", f"refreshing it where it is used {everything}"}
+    steps = {f"`lastgood warm demo-tool==1.0` {everything}", f"`lastgood warm --with=demo-tool demo-tool==1.0` {everything}"}
     assert {one["step"] for one in found} == steps
     told = " ".join(sandbox.lastgood("doctor", "--fix", *check, env=named).out.split())
     assert all(f"not mended: {why} → {step}" in told for step in steps), told
-    warmed = sandbox.lastgood("warm", "demo-tool==1.0", env=named)
-    assert f"error: No interpreter found at path `{python}`" in others_words(warmed), warmed
+    for step in steps:
+        command = step.split("`")[1]
+        warmed = sandbox.lastgood(*command.split()[1:], env=named)
+        assert f"error: No interpreter found at path `{python}`" in others_words(warmed), warmed
 
 
 @pytest.mark.parametrize("deep", [False, True])

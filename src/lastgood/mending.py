@@ -5,6 +5,7 @@ Nothing good is given up before something good has taken its place. Raises Lastg
 
 import contextlib
 import os
+import shlex
 import tempfile
 
 from lastgood import card as cards
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _ERROR, _UNSOLVED = "error: ", "No solution found"  # how uv's own line begins, and the one that says no more than the reason does
 _ELSEWHERE = "`lastgood warm` it where it is used"
+_WARMABLE = ("--from", "--with", "--python")  # the options of uvx that `lastgood warm` knows, too
 
 
 def rebuild_record(home: str, name: str) -> str:
@@ -108,7 +110,30 @@ def _next_step(failed: "Outcome", record: "Record", environ: "dict[str, str]", *
         return f"`lastgood history {words or record.tool}` tells what became of newer releases"
     if failed.finding.verdict == outage.OUTAGE:
         return f"`lastgood doctor {'--deep ' if anew else ''}--fix` once the index answers"
-    return f"{f'`lastgood warm {words}`' if words else 'refreshing it where it is used'} shows all that uv says"
+    return f"{f'`lastgood warm {words}`' if words else _warming(record, environ)} shows all that uv says"
+
+
+def _warming(record: "Record", environ: "dict[str, str]") -> str:
+    """The command that refreshes a record to which no name leads: with its options, or from where it was last refreshed."""
+    if not record.words:  # a credential stands in them
+        return f"`lastgood warm {shlex.quote(record.tool)}` with its options, where it is used,"
+    full = words_of(record)
+    for words in ([*full[:-2], manage.named(record)], full):
+        if _is_named_by(words, record, environ):
+            return f"`lastgood warm {shlex.join(words)}`"
+    return "`lastgood warm --all`"
+
+
+def _is_named_by(words: "list[str]", record: "Record", environ: "dict[str, str]") -> bool:
+    """Whether `lastgood warm WORDS` refreshes this very record from here."""
+    try:
+        with contextlib.chdir(os.getcwd()):  # the words may lead elsewhere
+            scene = scenes.look(words, environ, ())
+            made = identity.identify(scene)
+    except (request.Handover, LastgoodError):
+        return False
+    known = not scene.words.flags and all(name in _WARMABLE for name, _, _ in scene.words.options)
+    return known and made.id == record.id
 
 
 def _forget(home: str, identity_: str, bad: "Generation") -> None:
