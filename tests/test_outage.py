@@ -664,7 +664,7 @@ def test_credentials_of_a_direct_address_are_neither_kept_nor_printed(
     assert secrets_in(sandbox, *results) == []
 
 
-@pytest.mark.parametrize("sign", [",", ";", "'", '"'])
+@pytest.mark.parametrize("sign", [",", ";", "'", '"', " "])
 def test_a_sign_in_a_credential_ends_nothing(index_factory: IndexFactory, sandbox_factory: SandboxFactory, sign: str) -> None:
     """A comma, a semicolon or a quote may stand in a password as it is: what follows is hidden, too."""
     index = index_factory(auth=(f"some{sign}{USER}", f"pass{sign}{SECRET}"))
@@ -683,6 +683,71 @@ def test_a_sign_in_a_credential_ends_nothing(index_factory: IndexFactory, sandbo
     assert index.host in "".join(result.out for result in results)
     assert secrets_in(sandbox, *results) == []
     assert [host for record in all_records(sandbox) for host in record.hosts] == [index.host]
+
+
+@pytest.mark.parametrize("variable", ["UV_DEFAULT_INDEX", "UV_INDEX_URL"])
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [
+        (f"{USER} {USER}", f"{SECRET} {SECRET}"),
+        (USER, f"80 {SECRET}"),  # where an address ended at a blank, this would be a port
+        (f"{USER}\t{USER}", f"{SECRET}\t{SECRET}"),
+        (USER, f" {SECRET} \t,{SECRET} "),
+        (USER, f'80" {SECRET}"'),
+    ],
+)
+def test_a_blank_in_a_variable_that_holds_one_address(
+    index_factory: IndexFactory, sandbox_factory: SandboxFactory, variable: str, user: str, password: str
+) -> None:
+    """It is part of a name or a password, as uv takes it: no part of either is kept or shown, and the host is known."""
+    index = index_factory(auth=(user.replace("\t", ""), password.replace("\t", "")))  # uv drops a tab
+    sandbox = sandbox_factory(index)
+    del sandbox.env["UV_DEFAULT_INDEX"]
+    sandbox.env[variable] = f"{index.scheme}://{user}:{password}@{index.host}/simple/"
+    index.publish(demo_tool("1.0"))
+    results = [sandbox.lastgood("run", "demo-tool", "--version"), sandbox.lastgood("doctor", "--json")]
+    sandbox.wait_quiet()
+    expect_version(results[0], "1.0")
+    assert [one["words"].partition(": ")[0] for one in results[1].json()["findings"] if one["check"] == "index"] == [
+        f"`{index.url}` (`{variable}`)"
+    ]
+    assert "other credentials" not in results[1].out
+    index.fault(503)
+    grow_old(sandbox, HOUR)
+    asked = ["run demo-tool", "warm --all", "why demo-tool", "history demo-tool", "doctor", "status --json", "report -"]
+    results += [sandbox.lastgood(*words.split()) for words in asked]
+    sandbox.wait_quiet()
+    assert secrets_in(sandbox, *results) == []
+    record = only_record(sandbox)
+    assert (record.hosts, record.configured, dict(record.request["variables"])[variable]) == ([index.host], [index.host], index.url)
+    assert [file for file in record.request["files"] if file.startswith("place:")] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "places", "kept"),
+    [
+        ("UV_DEFAULT_INDEX", "/a b,c", ["/a b,c"], "/a b,c"),
+        ("UV_INDEX_URL", "http://u:80 p@h/x", [], "http://h/x"),
+        ("UV_FIND_LINKS", "http://u:80 p@h/x,/a", ["/a"], "http://h/x,/a"),
+        ("UV_FIND_LINKS", "/a b, /c", ["/a b", " /c"], "/a b, /c"),
+        ("UV_EXTRA_INDEX_URL", "http://u:p\tp@h/x /a", ["/a"], "http://h/x /a"),
+        ("UV_INDEX", "http://u:p@h/x /a\t/b", ["/a", "/b"], "http://h/x /a\t/b"),
+    ],
+)
+def test_a_variable_is_taken_apart_as_uv_does_it(variable: str, value: str, places: list[str], kept: str) -> None:
+    """Some are lists with blanks between, one with commas, others hold one value: what is left of it is no place to look at."""
+    environ = {variable: value}
+    assert request.places_named(request.Words(), environ) == places
+    assert request.variables(environ) == [(variable, kept)]
+
+
+def test_a_configuration_file_with_a_blank_in_its_name(demo: Index, sandbox: Sandbox) -> None:
+    """uv takes the variable for one path; so what is kept with it runs in an outage."""
+    (sandbox.work / "my uv.toml").write_text('prerelease = "allow"\n')
+    sandbox.env["UV_CONFIG_FILE"] = str(sandbox.work / "my uv.toml")
+    keep(sandbox)
+    demo.stop()
+    expect_version(sandbox.lastgood("run", "--offline", "demo-tool", "--version"), "1.0")
 
 
 @pytest.mark.parametrize(

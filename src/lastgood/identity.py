@@ -385,5 +385,5 @@ def _settle(made: Request, configuration: "Configuration") -> None:
 def _index_urls(words: "Words", environ: "Mapping[str, str]") -> "list[str]":
     values = [value for name, value, _ in words.options if value and "://" in value and name.endswith(("index", "url", "links"))]
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"):
-        values += environ.get(name, "").split()
+        values += request.values_of(name, environ)
     return values

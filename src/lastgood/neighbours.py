@@ -105,7 +105,7 @@ class Index:
 def indexes(patient: Patient) -> "list[Index]":
     """Every index that the environment, uv's files and the records name, once; uv's default where none of them takes its place."""
     environ = patient.environ
-    found = [_named(word, name, environ) for name in _INDEX_VARIABLES for word in environ.get(name, "").split()]
+    found = [_named(word, name, environ) for name in _INDEX_VARIABLES for word in request.values_of(name, environ)]
     files = surroundings.uv_files(request.Words(), environ)
     found += [Index(url, "uv's configuration", default=default) for url, default in project.uv_indexes(files)]
     if patient.uv is not None and not any(one.default for one in found):

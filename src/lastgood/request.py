@@ -84,6 +84,11 @@ _FILES = ("--constraints", "--build-constraints", "--overrides", "--with-require
 _PLACES = ("--index", "--default-index", "--index-url", "--extra-index-url", "--find-links")
 _FILE_VARIABLES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE")
 _PLACE_VARIABLES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_SEPARATORS = {"UV_DEFAULT_INDEX": "", "UV_INDEX_URL": "", "UV_CONFIG_FILE": "", "UV_FIND_LINKS": ",", "UV_EXTRA_INDEX_URL": " "}
+"""What uv takes those of both apart at ("": they hold one value); the others at any blank."""
+_BLANKS_WITHIN = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS")
+_ESCAPED = {ord(" "): "%20", ord('"'): "%22", ord("\t"): None, ord("\n"): None, ord("\r"): None}
+"""What of an address would end it in a text, as uv reads it."""
 
 
 def _options() -> "dict[str, tuple[str, str, bool, bool]]":
@@ -568,7 +573,7 @@ def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
             continue
         if any(word in name for word in _SECRET_WORDS):
             continue
-        kept.append((name, without_credentials(environ[name])))
+        kept.append((name, without_credentials(_one(environ[name]) if name in _BLANKS_WITHIN else environ[name])))
     return sorted(kept)
 
 
@@ -612,11 +617,24 @@ def project(words: Words, environ: "Mapping[str, str]") -> "str | None":
     return words.value("--project") or environ.get("UV_PROJECT") or None
 
 
+def values_of(variable: str, environ: "Mapping[str, str]") -> "list[str]":
+    """What a variable names, taken apart as uv does it: elsewhere a blank or a comma is a letter of a path or a password."""
+    value = environ.get(variable, "")
+    sign = _SEPARATORS.get(variable)
+    parts = value.split(sign or None) if sign != "" else [value]
+    return [_one(part) for part in parts if part.strip()]
+
+
+def _one(value: str) -> str:
+    """A value; where it is an address, so that no blank in a password ends it."""
+    return value.strip().translate(_ESCAPED) if "://" in value else value
+
+
 def files_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
     """The files whose contents decide what is resolved, as they were named (relative to the working directory)."""
     named = [value for name in _FILES for value in words.values(name)]
     for variable in _FILE_VARIABLES:
-        named += environ.get(variable, "").split()
+        named += values_of(variable, environ)
     return named
 
 
@@ -624,8 +642,7 @@ def places_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
     """Index and find-links values that are no URL: local directories or files."""
     values = [value for name in _PLACES for value in words.values(name)]
     for variable in _PLACE_VARIABLES:
-        value = environ.get(variable, "")
-        values += (value.replace(",", " ") if variable == "UV_FIND_LINKS" else value).split()  # in a password a comma is a letter
+        values += values_of(variable, environ)
     return [value.split("=", 1)[-1] for value in values if "://" not in value]
 
 
