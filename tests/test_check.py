@@ -148,7 +148,8 @@ def test_the_first_release_is_broken(index: Index, sandbox: Sandbox) -> None:
     index.publish(broken_tool("1.0"))
     plain = sandbox.uvx("demo-tool", "--version")
     result = demo_run(sandbox)
-    line = f"warning: `demo-tool` 1.0 was built but does not start ({BROKEN}); nothing older is kept, running it as `uvx` would"
+    named = f"warning: `demo-tool` 1.0 was built but does not start ({BROKEN})"
+    line = f"{named}; nothing older is kept for this request, running it as `uvx` would"
     assert (result.status, result.out, own_lines(result)) == (plain.status, "", [line])
     assert BROKEN in result.err
     again = demo_run(sandbox)
@@ -156,6 +157,22 @@ def test_the_first_release_is_broken(index: Index, sandbox: Sandbox) -> None:
     assert [record.generations for record in all_records(sandbox)] == [[]]
     index.publish(demo_tool("1.1"))
     expect_version(demo_run(sandbox), "1.1")
+
+
+def test_the_first_release_that_a_request_gets_is_broken(demo: Index, sandbox: Sandbox) -> None:
+    """What is kept for another request that satisfies this one runs, and is named; for one that it does not satisfy, nothing is."""
+    sandbox.env["DEMO_IMPORTS"] = str(sandbox.root / "imports")
+    keep(sandbox)
+    demo.publish(broken_tool("2.0"))
+    named = f"warning: `demo-tool` 2.0 was built but does not start ({BROKEN})"
+    for _ in range(2):
+        result = sandbox.lastgood("run", "demo-tool@latest", "--version")
+        expect_version(result, "1.0", f"{named}; running 1.0, which was kept for `demo-tool`")
+    result = sandbox.lastgood("run", "demo-tool>=2", "--version")
+    line = f"{named}; nothing older is kept for this request, running it as `uvx` would"
+    assert (result.status, own_lines(result)) == (1, [line])
+    result = sandbox.lastgood("run", "--refresh", "demo-tool@latest", "--version")
+    assert (result.status, own_lines(result)) == (1, [line])
 
 
 def test_strict_latest_runs_what_is_latest(demo: Index, sandbox: Sandbox) -> None:

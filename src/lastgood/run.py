@@ -397,6 +397,10 @@ class _Run:
             self._rather_than_wait(job)
         outcome = refresh.refresh(job)
         self.record, self.warnings = job.record, job.warnings
+        if outcome.good:
+            from lastgood import upkeep
+
+            upkeep.tidy_behind(self.scene.home, refresh.new_of(job, outcome))
         return self._refreshed(job, outcome, mode, offline=offline)
 
     def _has_spare(self) -> bool:
@@ -430,10 +434,13 @@ class _Run:
         while True:
             card = scenes.find_card(self.scene)
             if card is not None and card.asked >= started:
-                return self._launch(card)
+                ended = self._use_what_came(started, mode, offline=offline)
+                if ended is not None:
+                    return ended
             try:
                 with locks.claim(lock):
-                    return self._use_what_came(started, mode, offline=offline)
+                    ended = self._use_what_came(started, mode, offline=offline)
+                    return ended if ended is not None else self._refresh_here(mode, offline=offline)
             except locks.Busy:
                 time.sleep(_POLL)
                 if time.time() - locks.last_beat(lock) > max(_FROZEN, self.request.patience):
@@ -449,25 +456,20 @@ class _Run:
         """Whether somebody sits before a terminal; that of a hook is its runner's, who shows what was said once all is over."""
         return os.isatty(2) and not settings.is_on(self.scene.environ.get("PRE_COMMIT"))
 
-    def _use_what_came(self, started: float, mode: str, *, offline: bool) -> int:
+    def _use_what_came(self, started: float, mode: str, *, offline: bool) -> "int | None":
+        """Do what follows from another process's refresh, as if it had been this one's; None where none has ended since."""
         ended = self._read_record()
         if ended is not None:
             return ended
-        last = self.record.last if self.record is not None else {}
-        recent = float(last.get("at", 0.0)) >= started
-        if self.card is not None and (recent or mode == "strict-cache"):
+        if self.card is not None and mode == "strict-cache":
             return self._launch(self.card)
-        if recent and last.get("outcome") in (refresh.OUTAGE, refresh.ANSWER):
-            outcome = refresh.replay(last, self.request.fallback_on)
-            return self._refreshed(self._job(), outcome, mode, offline=offline)
-        return self._refresh_here(mode, offline=offline)
+        last = self.record.last if self.record is not None else {}
+        if float(last.get("at", 0.0)) < started or last.get("outcome") not in refresh.KINDS:
+            return None
+        return self._refreshed(self._job(), refresh.replay(last, self.request.fallback_on), mode, offline=offline)
 
     def _refreshed(self, job: "Job", outcome: "Outcome", mode: str, *, offline: bool) -> int:
-        """Run what a foreground refresh came to."""
-        if outcome.good:
-            from lastgood import upkeep
-
-            upkeep.tidy_behind(self.scene.home, refresh.new_of(job, outcome))
+        """Run what a refresh came to that was waited for."""
         if outcome.good and outcome.reason and mode == "strict-latest":
             return self._refused(outcome, mode)  # an earlier refresh found out
         if outcome.good:
@@ -488,12 +490,23 @@ class _Run:
     def _refused(self, outcome: "Outcome", mode: str) -> int:
         self._make_card()
         named = f"`{self.request.tool}` {outcome.version} was built but does not start ({outcome.reason})"
-        if self.card is not None and mode != "strict-latest":
+        if mode != "strict-latest" and self.card is not None:
             self._warn(f"{named}; keeping {self.card.version}")
             return self._launch(self.card)
-        reason = "nothing older is kept" if self.card is None else "the mode is `strict-latest`"
+        if mode != "strict-latest":
+            self._run_near(named)
+        reason = "nothing older is kept for this request" if self.card is None else "the mode is `strict-latest`"
         self._warn(f"{named}; {reason}, running it as `uvx` would")
         return self._plain()
+
+    def _run_near(self, named: str) -> None:
+        """Become what is kept for another request that satisfies this one, in place of a release that does not start; if any is."""
+        from lastgood import ladder
+
+        near = ladder.near_card(self._job())
+        if near is not None:
+            self._warn(f"{named}; running {near[0].version}, which was {near[1]}")
+            self._launch(near[0])
 
     def _local(self, job: "Job", outcome: "Outcome", mode: str) -> int:
         if self.card is None and mode.startswith("prefer") and outcome.reason == outage.BAD_CONFIGURATION:
