@@ -97,7 +97,7 @@ def shown(host: str) -> str:
     name, colon, port = host.rpartition(":")
     if not colon:
         return ""
-    return name if port in ("80", "443") else host
+    return name if port in ("80", "443", "22") else host
 
 
 def first_known(home: str, hosts: "Iterable[str]", kinds: "Iterable[str]" = DEFAULT_FALLBACK) -> "Breaker | None":

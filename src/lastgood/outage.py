@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 OUTAGE, ANSWER, SUSPECT, LOCAL = "outage", "answer", "suspect", "local"
 UNREACHABLE, SERVER_ERROR, NOT_AN_INDEX = "unreachable", "server-error", "not-an-index"
 AUTH, NOT_FOUND, INTEGRITY = "auth", "not-found", "integrity"
+OF_HTTP = ("https://", "http://")
+OF_GIT = (*OF_HTTP, "ssh://")
+"""How the addresses begin that uv asks, and those that git does."""
 OUTAGES = (UNREACHABLE, SERVER_ERROR, NOT_AN_INDEX)
 """The classes in which the index did not answer; in the others it did, and only `fallback-on` may let something stand in."""
 
@@ -54,6 +57,45 @@ _UNREACHABLE = (
     ("error sending request for url", "no connection"),
     ("Connection refused (os error", "connection refused"),
 )
+# What follows this line of uv's is said by git, by curl below it, or by ssh: in English, which `uv.materialise` sees to.
+_GIT = "Git operation failed"
+_GIT_FAILED = "git failed"  # all that uv before 0.12 says of it
+_GIT_UNREACHABLE = (
+    ("Could not resolve host", "DNS lookup failed"),  # curl's; ssh's goes on: "name"
+    ("Could not resolve proxy", "DNS lookup failed"),
+    ("Empty reply from server", "connection closed without an answer"),
+    ("Connection closed by", "connection closed without an answer"),  # ssh's
+    ("Operation too slow", "timed out"),  # the limit that `uv.materialise` sets
+    ("Timeout was reached", "timed out"),
+    ("gnutls_handshake() failed", "TLS handshake failed"),
+    ("certificate verification failed", "TLS handshake failed"),  # this and the one before where curl has GnuTLS
+    ("SSL certificate problem", "TLS handshake failed"),  # and these where it has OpenSSL
+    ("SSL_connect", "TLS handshake failed"),
+    ("TLS connect error", "TLS handshake failed"),
+    ("SSL connect error", "TLS handshake failed"),
+    ("transfer closed with", "answer cut short"),
+    ("early EOF", "answer cut short"),
+    ("unexpected disconnect", "answer cut short"),
+    ("from proxy after CONNECT", "the proxy refused the connection"),
+    ("CONNECT tunnel failed", "the proxy refused the connection"),
+    ("Couldn't connect to server", "no connection"),
+    ("Could not connect to server", "no connection"),
+    ("Failed to connect to", "no connection"),
+)
+_GIT_STATUS = "The requested URL returned error: "
+_GIT_DENIED = ("Authentication failed for", "could not read Username", "could not read Password")
+_SSH_DENIED = ("Permission denied (publickey", "Permission denied (password", "Permission denied (keyboard-interactive")
+_SSH_KEY = "ssh key"
+_GIT_SUSPECTS = (
+    ("find remote ref", "no such branch, tag or commit"),  # what git makes of a login page, too
+    ("repository '", "its repository was not found"),
+    ("info/refs not valid", "its repository cannot be read"),
+    ("invalid server response", "its repository cannot be read"),
+    ("bad line length character", "its repository cannot be read"),
+    ("unable to update url base from redirection", "its repository cannot be read"),
+    ("redirects followed", "its repository cannot be read"),
+)
+_REFS = "/info/refs"
 _BY_PROXY = "tunnel error"
 """What uv says of a connection through a proxy: then it was the proxy that refused it, and nobody asked the index."""
 _SUSPECTS = (
@@ -75,6 +117,7 @@ _SUSPECTS = (
 _RETRIED_CLIENT_ERRORS = ("408", "429")
 # A proxy that wants a login, asked for a tunnel; asked for a page it answers 407 like a server. The second is uv 0.5's.
 _LOCKED_PROXY = ("proxy authorization required", "proxy authentication required")
+_PORTS = {"http": 80, "ssh": 22}
 _AUTH_CODES = ("401", "403", "407")
 
 
@@ -103,20 +146,67 @@ class Finding:
 
 def judge(words: str) -> Finding:
     """What uv's `words` (its standard error) say."""
-    text = " ".join(tee.plain(words.encode("utf-8", "replace")).split())
-    urls = addresses(text)
+    said = tee.plain(words.encode("utf-8", "replace"))
+    text, urls = " ".join(said.split()), _asked(" ".join(_error_of(said).split()))
+    if _GIT in text:
+        return _git(text)
     unreadable = text.partition(_UNREADABLE + "`")[2].partition("`")[0]
     if unreadable and not unreadable.endswith(".toml"):
         return Finding(ANSWER, NOT_FOUND, "uv cannot read the request", urls)
-    for fragment, reason in _LOCAL:
-        if fragment in text:
-            return Finding(LOCAL, "local", reason)
+    if _is_local(text):
+        return Finding(LOCAL, "local", _is_local(text))
     if "Hash mismatch for `" in text:
         return Finding(ANSWER, INTEGRITY, "the hash of a release does not match", urls)
-    for found in (_status(text, urls), _unreachable(text, urls), _suspect(text, urls)):
+    for found in (_status(text, urls), _unreachable(text, urls), _suspect(text, urls, _SUSPECTS)):
         if found is not None:
             return found
     return _answer(text, urls)
+
+
+def _is_local(text: str) -> str:
+    """Which trouble of this machine it is; "" where it is none."""
+    return next((reason for fragment, reason in _LOCAL if fragment in text), "")
+
+
+def _git(text: str) -> Finding:
+    """What the words say where it was git that failed."""
+    before, _, error = text.partition(_GIT)
+    urls = _repositories(error) or _repositories(before.rpartition("Updating ")[2])
+    code = _after(error, _GIT_STATUS)
+    refused = code or _after(error, "Received HTTP code ") or _after(error, "CONNECT tunnel failed, response ")
+    if refused in _AUTH_CODES or any(fragment in error for fragment in _GIT_DENIED):
+        return Finding(ANSWER, AUTH, f"HTTP {refused or 401}", urls)
+    if any(fragment in error for fragment in _SSH_DENIED):  # before what is local: a refused key is no file that cannot be read
+        return Finding(ANSWER, AUTH, _SSH_KEY, urls)
+    if _is_local(error):
+        return Finding(LOCAL, "local", _is_local(error))
+    if code.startswith("5") or code in _RETRIED_CLIENT_ERRORS:
+        return Finding(OUTAGE, SERVER_ERROR, f"HTTP {code}", urls)
+    if code:
+        return Finding(ANSWER, NOT_FOUND, f"HTTP {code}", urls)
+    found = _unreachable(error, urls, (*_UNREACHABLE, *_GIT_UNREACHABLE))
+    if found is None and any(map(is_repository, urls)):  # ssh has no page that could be asked
+        untold = None if error.strip() else Finding(SUSPECT, NOT_FOUND, _GIT_FAILED, urls)
+        found = untold or _suspect(error, urls, _GIT_SUSPECTS)
+    return found or Finding(ANSWER, NOT_FOUND, _GIT_FAILED, urls)
+
+
+def _repositories(error: str) -> "list[str]":
+    """The first repository that git's words name: by the page that git asks it first, where that is an http address."""
+    return [url if url.startswith("ssh:") else url.rstrip("/") + _REFS for url in addresses(error, OF_GIT)[:1]]
+
+
+def is_repository(url: str) -> bool:
+    """Whether `url` is the page by which git begins, and no index page or file."""
+    return url.endswith(_REFS)
+
+
+def _asked(error: str) -> "list[str]":
+    """The addresses in uv's `error`; such as only name a requirement (`tool @ git+https://…`) where there are no others."""
+    text = error
+    for scheme in OF_HTTP:
+        text = text.replace("git+" + scheme, "").replace("@ " + scheme, "")
+    return addresses(text) or addresses(error)
 
 
 def is_unknown(words: str, package: str) -> bool:
@@ -148,7 +238,7 @@ def _status(text: str, urls: "list[str]") -> "Finding | None":
 
 def is_refusal(reason: str) -> bool:
     """Whether a reason in words is that credentials were refused."""
-    return reason.removeprefix("HTTP ") in _AUTH_CODES
+    return reason == _SSH_KEY or reason.removeprefix("HTTP ") in _AUTH_CODES
 
 
 def _moved(text: str, urls: "list[str]") -> bool:
@@ -156,16 +246,16 @@ def _moved(text: str, urls: "list[str]") -> bool:
     return len({host_of(url) for url in urls}) > 1 and "for url (" in text
 
 
-def _unreachable(text: str, urls: "list[str]") -> "Finding | None":
-    for fragment, reason in _UNREACHABLE:
+def _unreachable(text: str, urls: "list[str]", table: "Sequence[tuple[str, str]]" = _UNREACHABLE) -> "Finding | None":
+    for fragment, reason in table:
         if fragment.lower() in text.lower():
             by_proxy = fragment.startswith("Connection refused") and _BY_PROXY in text
             return Finding(OUTAGE, UNREACHABLE, dict(_UNREACHABLE)[_BY_PROXY] if by_proxy else reason, urls)
     return None
 
 
-def _suspect(text: str, urls: "list[str]") -> "Finding | None":
-    for fragment, reason in _SUSPECTS:
+def _suspect(text: str, urls: "list[str]", table: "Sequence[tuple[str, str]]") -> "Finding | None":
+    for fragment, reason in table:
         if fragment in text:
             return Finding(SUSPECT, NOT_FOUND, reason, urls)
     return None
@@ -184,10 +274,10 @@ def _after(text: str, mark: str) -> str:
     return text[at + len(mark) : at + len(mark) + 3] if at >= 0 else ""
 
 
-def addresses(text: str) -> "list[str]":
-    """Every http address in `text`, in order, once; without credentials, query or fragment."""
+def addresses(text: str, schemes: "Sequence[str]" = OF_HTTP) -> "list[str]":
+    """Every address of these `schemes` in `text`, in order, once; without credentials, query or fragment."""
     found: list[str] = []
-    for scheme in ("https://", "http://"):
+    for scheme in schemes:
         at = text.find(scheme)
         while at >= 0:
             start = _after_userinfo(text, at + len(scheme))
@@ -215,9 +305,14 @@ def suspects(text: str) -> "list[str]":
 
     A tool with many dependencies has many addresses, and uv asks for many at once: the last one need not be the one that failed.
     """
-    error = text[max(text.rfind("\nerror:"), text.rfind("×"), 0) :].lower().replace("_", "-")
+    error = _error_of(text).lower().replace("_", "-")
     latest_first = sorted(addresses(text), key=text.rfind, reverse=True)
     return sorted(latest_first, key=lambda url: _first_mention(_project_of(url), error))
+
+
+def _error_of(text: str) -> str:
+    """The error in uv's words, which stands last; what comes before is progress, warnings and log."""
+    return text[max(text.rfind("\nerror:"), text.rfind("×"), 0) :]
 
 
 def _project_of(url: str) -> str:
@@ -243,4 +338,4 @@ def host_of(url: str) -> str:
     if not authority:
         return ""
     has_port = ":" in authority.rpartition("]")[2]
-    return authority if has_port else f"{authority}:{80 if scheme == 'http' else 443}"
+    return authority if has_port else f"{authority}:{_PORTS.get(scheme, 443)}"

@@ -21,6 +21,7 @@ _SECONDS = 2.0
 _MOST_ADDRESSES = 4
 _MOST_BYTES = 32 << 20
 _PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+_OF_GIT = {"service": "git-upload-pack"}
 _FILES = (".whl", ".tar.gz", ".zip", ".metadata")
 PORTAL = "web page instead of an index"
 _NO_CONNECTION = "no connection"
@@ -109,8 +110,9 @@ def _visited(url: str, answer: httpx.Response, until: float) -> Visit:
 
 
 def _wrong(asking: httpx.Client, url: str) -> "Finding | None":
+    query = _OF_GIT if outage.is_repository(url) else None
     try:
-        with asking.stream("GET", url) as answer:
+        with asking.stream("GET", url, params=query) as answer:
             return _wrong_answer(url, answer)
     except httpx.TransportError as error:
         return _trouble(url, error)
@@ -138,6 +140,8 @@ def _wrong_answer(url: str, answer: httpx.Response) -> "Finding | None":
         return _portal(url) if moved else None
     body = _body(answer)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if outage.is_repository(url):
+        return None if _lists_refs(body) else _portal(url)
     if url.endswith(_FILES):
         return _wrong_file(url, body, kind)
     if kind == "application/vnd.pypi.simple.v1+json":
@@ -166,6 +170,12 @@ def _wrong_file(url: str, body: bytes, kind: str) -> "Finding | None":
 
 def _is_whole_zip(body: bytes) -> bool:
     return body.startswith(b"PK") and b"PK\x05\x06" in body[-66000:]
+
+
+def _lists_refs(body: bytes) -> bool:
+    """Whether this is how a repository begins: what a server for git says, or a file of hashes and refs, empty for an empty one."""
+    first = body.partition(b"\n")[0]
+    return not first or first[4:].startswith(b"# service=") or (b"\trefs/" in first and first[:40].isalnum())
 
 
 def _is_json(body: bytes) -> bool:

@@ -24,6 +24,10 @@ _HIGH = 10
 _REPORT = f'{{ printf "%s\\n%s\\n" "${{PATH%%:*}}" "$UV"; ulimit -n; echo .; }} >&{_RESULT}; exec {_RESULT}>&-; read -r _; :'
 _QUIET_VARIABLES = {"UV_NO_WRAP": "1", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
 _TIMEOUT_VARIABLES = ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT")
+_LOW_SPEED_VARIABLES = ("GIT_HTTP_LOW_SPEED_LIMIT", "GIT_HTTP_LOW_SPEED_TIME")  # the one says what the other means
+# uv's git speaks the user's language, and what it says is judged. It chooses catalogues of messages and nothing else: how files
+# are read in a build stays as it was, and the tool is started with the user's own.
+_LANGUAGE = {"LANGUAGE": "C"}
 
 
 class Uv:
@@ -204,7 +208,7 @@ def materialise(
     uv has said so far, about once a second and whenever it says more.
     """
     argv = [*found.uvx, *options, "--from=" + source, "--", "/bin/sh", "-c", _REPORT]
-    variables = dict(environ)
+    variables = {**environ, **_LANGUAGE}
     if not shown:
         variables.update(_QUIET_VARIABLES)
     if timeouts:
@@ -212,6 +216,8 @@ def materialise(
         mine = {name: value for name, value in timeouts.items() if name not in environ}
         if given:
             mine.pop("UV_HTTP_TIMEOUT", None)
+        if any(name in environ for name in _LOW_SPEED_VARIABLES):
+            mine = {name: value for name, value in mine.items() if name not in _LOW_SPEED_VARIABLES}
         variables.update(mine)
     child = _Child(argv, launch.as_found(variables), shown=shown)
     try:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lastgood import uv as lastgood_uv
+from tests.support import repository
 from tests.support.index import Index
 from tests.support.sandbox import Sandbox
 from tests.support.wheels import demo_tool
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from tests.support.index_faults import FaultKind
+    from tests.support.index_faults import Where as Struck
 
 Expected = tuple[str, str, str]
-Where = Literal["page", "metadata", "file", "ranges"]
+Where = Literal["page", "metadata", "file", "ranges", "git", "ssh"]
 World = Literal["split", "refused", "files-refused", "untrusted", "files-untrusted", "no-name", "full", "no-proxy", "locked-proxy"]
 
 REFUSED: Expected = ("outage", "unreachable", "connection refused")
@@ -49,10 +51,16 @@ NO_PAGE: Expected = ("suspect", "not-found", "its page was not found")
 BAD_PAGE: Expected = ("suspect", "not-found", "its page cannot be read")
 BAD_METADATA: Expected = ("suspect", "not-found", "the metadata of a release is not what its index says")
 ELSEWHERE: Expected = ("suspect", "not-found", "HTTP 404 from another host")
+HUNG_UP: Expected = ("outage", "unreachable", "connection closed without an answer")
+NO_CONNECTION: Expected = ("outage", "unreachable", "no connection")
+NO_REPOSITORY: Expected = ("suspect", "not-found", "its repository was not found")
+BAD_REPOSITORY: Expected = ("suspect", "not-found", "its repository cannot be read")
 BAD_HASH: Expected = ("answer", "integrity", "the hash of a release does not match")
 LOCKED_PROXY: Expected = ("answer", "auth", "HTTP 407")
 
 
+# Where a fault strikes a case: the wheel, where none of these is named.
+_STRIKES: dict[Where, Struck] = {"page": "page", "metadata": "metadata", "git": "git"}
 MADE = "uv made the environment\n"
 
 
@@ -70,6 +78,11 @@ class Case:
     def project(self) -> str:
         """The project that this case is about; no other case touches it."""
         return f"case-{self.name}"
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """What has to be installed for it."""
+        return {"git": ("git",), "ssh": ("git", "ssh")}.get(self.where, ())
 
     @property
     def hangs(self) -> bool:
@@ -109,6 +122,31 @@ _STRUCK: dict[FaultKind | int, tuple[Expected | None, ...]] = {
     410: (_absent(410),) * 4,
 }
 _WHERES: tuple[Where, ...] = ("page", "metadata", "file", "ranges")
+# The same for a repository, which git asks for.
+_GIT_STRUCK: dict[FaultKind | int, Expected] = {
+    "hang-before-headers": TIMED_OUT,
+    "hang-up": HUNG_UP,
+    "reset": RESET,
+    "truncate": CUT_SHORT,
+    "login": BAD_REPOSITORY,
+    "redirect-login": BAD_REPOSITORY,
+    "redirect-404": NO_REPOSITORY,
+    "garbage": BAD_REPOSITORY,
+    **{code: _server_error(code) for code in (500, 502, 503, 429)},
+    **{code: _denied(code) for code in (401, 403, 407)},
+    404: NO_REPOSITORY,
+    410: _absent(410),
+}
+GIT_CASES = [
+    *(Case(f"{kind}-git", expected, kind, "git") for kind, expected in _GIT_STRUCK.items()),
+    Case("refused-git", NO_CONNECTION, where="git", world="refused"),
+    Case("untrusted-git", UNTRUSTED, where="git", world="untrusted"),
+    Case("no-name-git", NO_LOOKUP, where="git", world="no-name"),
+    Case("no-proxy-git", NO_CONNECTION, where="git", world="no-proxy"),
+    Case("locked-proxy-git", LOCKED_PROXY, where="git", world="locked-proxy"),
+    Case("refused-ssh", REFUSED, where="ssh", world="refused"),
+    Case("no-name-ssh", NO_LOOKUP, where="ssh", world="no-name"),
+]
 CASES = [
     *(
         Case(f"{kind}-{where}", expected, kind, where)
@@ -124,6 +162,7 @@ CASES = [
     Case("full", TIMED_OUT, world="full"),
     Case("no-proxy", NO_TUNNEL, world="no-proxy"),
     Case("locked-proxy", LOCKED_PROXY, world="locked-proxy"),
+    *GIT_CASES,
 ]
 
 
@@ -136,6 +175,8 @@ class Matrix:
         self._stack = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._indexes: dict[World, Index] = {}
+        self._sources: dict[str, str] = {}
+        self._repository: Path | None = None
         self._sandbox = Sandbox(directory, None)
         self._stack.callback(self._sandbox.close)
         if uv is not None:
@@ -165,6 +206,8 @@ class Matrix:
 
     def _prepare(self, case: Case) -> dict[str, str]:
         """Publish the project of a case, break what is to be broken, and return the variables that lead uv there."""
+        if case.programs:
+            return self._prepare_git(case)
         if case.world == "no-name":
             # a name that the resolver refuses by itself: nobody is asked; past the proxies, which would do the asking
             return {"UV_DEFAULT_INDEX": "http://no-such-host..invalid/simple/", "NO_PROXY": "*", "no_proxy": "*"}
@@ -172,8 +215,22 @@ class Matrix:
             return {"UV_DEFAULT_INDEX": f"http://127.0.0.1:{self._full_host()}/simple/"}
         index = self._index(case.world)
         index.publish(demo_tool("1.0", name=case.project), core_metadata=case.where != "ranges")
+        return self._struck(case, index)
+
+    def _prepare_git(self, case: Case) -> dict[str, str]:
+        """The same for a repository: a git that nothing answers from needs none that is there."""
+        if case.where == "ssh" or case.world == "no-name":
+            host = "no-such-host..invalid" if case.world == "no-name" else self._index(case.world).host
+            self._sources[case.name] = f"git+{'ssh://git@' if case.where == 'ssh' else 'http://'}{host}/gitdemo.git"
+            return {"NO_PROXY": "*", "no_proxy": "*"}
+        if self._repository is None:
+            self._repository = repository.make(self._directory / "repository")
+        self._sources[case.name] = self._index(case.world).publish_repository(case.project, self._repository)
+        return self._struck(case, self._index(case.world))
+
+    def _struck(self, case: Case, index: Index) -> dict[str, str]:
         if case.fault is not None:
-            on = "file" if case.where == "ranges" else case.where
+            on: Struck = _STRIKES.get(case.where) or "file"
             index.fault(case.fault, on=on, project=case.project, interval=60)
         found = {"UV_DEFAULT_INDEX": index.url}
         if index.authority is not None:
@@ -233,8 +290,10 @@ class Matrix:
         edits: dict[str, str | None] = {**variables, "UV_TEST_NO_HTTP_RETRY_DELAY": "1"}
         if case.hangs:
             edits |= {"UV_HTTP_TIMEOUT": "1", "UV_HTTP_CONNECT_TIMEOUT": "1", "UV_HTTP_RETRIES": "0"}
+            edits |= {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "1"}
         environment = self._sandbox.environment(edits)
-        result = lastgood_uv.materialise(lastgood_uv.find(environment), ["--no-config", *options], case.project, environment)
+        source = self._sources.get(case.name, case.project)
+        result = lastgood_uv.materialise(lastgood_uv.find(environment), ["--no-config", *options], source, environment)
         if result.prefix:
             return MADE
         return result.errors.text
@@ -250,6 +309,10 @@ class Matrix:
                 words = words.replace(host, fixed)
         words = words.replace(os.path.realpath(self._directory), "/directory")
         words = re.sub(r"127\.0\.0\.1:\d{5}", "127.0.0.1:8009", words)
+        words = re.sub(r"\bport \d{5} after \d+ ms", "port 8001 after 0 ms", words)
+        words = re.sub(r"\bport \d{5}:", "port 8001:", words)
+        words = re.sub(r"`/[\w/.-]+/git ", "`/bin/git ", words)
+        words = re.sub(r"/db/[0-9a-f]{16}", "/db/0123456789abcdef", words)
         return re.sub(r"\bin \d+(\.\d+)?m?s\b", "in 1.0s", words)
 
 

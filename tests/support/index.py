@@ -15,7 +15,8 @@
 Kinds of faults and what they do: `index_faults.FaultKind`; an HTTP status is given as a number. Faults add up: the first one set
 that covers a request strikes. "refuse" and "bad-certificate" (needs `tls=True`) act on connections, before there is a request:
 they know `on`, but no `project`, `every` or `times`, and `on="file"`/`"metadata"` means the files host, which needs
-`split_files=True`. Redirects lead to `portal_host`, by the name `localhost`.
+`split_files=True`. Redirects lead to `portal_host`, by the name `localhost`. What `publish_repository` serves is of the class
+"git"; its project is the name of the repository.
 
 By default answers carry an ETag and no Cache-Control; `max_age=600` (or `set_max_age`) adds it to every page, metadata and file.
 `api="html"` or `api="json"` serves one form of the simple API only. `publish(wheel, core_metadata=False)` makes clients read
@@ -170,6 +171,11 @@ class Index:
             yanked=yanked,
         )
         return wheel
+
+    def publish_repository(self, name: str, path: Path) -> str:
+        """Serve a bare repository (`repository.make`) from now on, and return the address that uv takes."""
+        self._do("publish_repository", name=normalise(name), path=str(path))
+        return f"git+{self.scheme}://{self.host}/git/{name}.git"
 
     def yank(self, name: str, version: str, reason: str = "broken") -> None:
         """Mark a version as yanked."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Format = Literal["html", "json"]
 HTML = "text/html"
 JSON = "application/vnd.pypi.simple.v1+json"
+TEXT = "text/plain"
 BINARY = "application/octet-stream"
 LOGIN_PAGE = b"""<!DOCTYPE html>
 <html><head><title>Welcome to the network</title></head>
@@ -69,6 +70,7 @@ class Catalog:
 
     files_base: str = ""
     projects: dict[str, dict[str, PublishedFile]] = field(default_factory=dict)
+    repositories: dict[str, Path] = field(default_factory=dict)
 
     def publish(self, file: PublishedFile) -> None:
         """Offer a file; one of the same name is replaced."""
@@ -93,6 +95,8 @@ class Catalog:
             return self._page(rest.strip("/"), page_format)
         if path.startswith("/files/"):
             return self._file(path.removeprefix("/files/"))
+        if path.startswith("/git/"):
+            return self._of_repository(path.removeprefix("/git/"))
         return None
 
     def _page(self, project: str, page_format: Format) -> Resource | None:
@@ -114,6 +118,13 @@ class Catalog:
                 return Resource("metadata", project, file.metadata.encode(), BINARY)
         return None
 
+    def _of_repository(self, path: str) -> Resource | None:
+        name, _, inside = path.partition(".git/")
+        place = self.repositories.get(normalise(name))
+        if place is None or not (place / inside).is_file():
+            return None
+        return Resource("git", normalise(name), (place / inside).read_bytes(), BINARY if inside.startswith("objects/") else TEXT)
+
 
 def classify(path: str) -> tuple[PathClass, str | None]:
     """Return the class of a path and the project it belongs to, whether it exists or not."""
@@ -122,6 +133,8 @@ def classify(path: str) -> tuple[PathClass, str | None]:
     if path.startswith("/files/"):
         filename = path.removeprefix("/files/")
         return ("metadata" if filename.endswith(".metadata") else "file"), normalise(filename.partition("-")[0])
+    if path.startswith("/git/"):
+        return "git", normalise(path.removeprefix("/git/").partition(".git/")[0])
     return "other", None
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-PathClass = Literal["page", "metadata", "file", "other"]
-Where = Literal["all", "page", "metadata", "file"]
+PathClass = Literal["page", "metadata", "file", "git", "other"]
+Where = Literal["all", "page", "metadata", "file", "git"]
 FaultKind = Literal[
     "refuse",  # the listening socket is closed: connection refused
     "hang-before-headers",  # the request is read and never answered
     "hang-after-headers",  # status and headers, then silence
     "trickle",  # headers, then a byte of the body now and then; all the rest once the file called `gate` is there
+    "hang-up",  # the connection is closed without an answer
     "reset",  # the connection is reset (RST) instead of an answer
     "truncate",  # Content-Length promises all, half is sent, the connection closes
     "login",  # 200 and a login page: a captive portal

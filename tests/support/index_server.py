@@ -22,6 +22,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.support import index_catalog as catalogue
@@ -276,6 +277,11 @@ class Server:
         with self.lock:
             self.catalog.publish(PublishedFile(**file))
 
+    def do_publish_repository(self, name: str, path: str) -> None:
+        """Serve a bare repository's files, as any web server could."""
+        with self.lock:
+            self.catalog.repositories[name] = Path(path)
+
     def do_yank(self, project: str, version: str, reason: str) -> None:
         """Mark a version as yanked."""
         with self.lock:
@@ -494,6 +500,10 @@ def _trickle(connection: socket.socket, response: Response, fault: Fault, entry:
             return  # the client has gone, or `heal` has ended the connection
 
 
+def _hang_up(_connection: socket.socket, _response: Response, _fault: Fault, _entry: dict[str, Any]) -> None:
+    return
+
+
 def _reset(connection: socket.socket, _response: Response, _fault: Fault, _entry: dict[str, Any]) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -523,6 +533,7 @@ WIRE: dict[str, Callable[[socket.socket, Response, Fault, dict[str, Any]], None]
     "hang-before-headers": _hang_before,
     "hang-after-headers": _hang_after,
     "trickle": _trickle,
+    "hang-up": _hang_up,
     "reset": _reset,
     "truncate": _truncate,
 }
