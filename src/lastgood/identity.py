@@ -42,7 +42,7 @@ class Request:
     """
 
     __slots__ = (
-        "_hosts",
+        "_indexes",
         "check",
         "command",
         "configuration",
@@ -91,7 +91,7 @@ class Request:
     configuration: "Configuration"
 
     def __init__(self) -> None:
-        self._hosts: list[str] | None = None
+        self._indexes: list[str] | None = None
 
     @property
     def falls_back(self) -> bool:
@@ -100,15 +100,39 @@ class Request:
 
     @property
     def hosts(self) -> "list[str]":
-        """The hosts that the settings name: the first of them are where a refresh asks.
+        """The hosts that must answer, that of the tool itself first: the address's own, else those of the indexes.
+
+        A tool at an address may need no index; whether it does, its record knows.
+        """
+        return self.addressed if self.target.url else list(dict.fromkeys([*self.indexes, *self.addressed]))
+
+    @property
+    def sources(self) -> "list[str]":
+        """Those of them where the tool itself comes from."""
+        return self.addressed[:1] if self.target.url else self.indexes
+
+    @property
+    def addressed(self) -> "list[str]":
+        """The hosts of the addresses that are asked for, the tool's before those of what is beside it."""
+        beside = [option.removeprefix("--with=") for option in self.options if option.startswith("--with=")]
+        found = [url for value in (self.target.url, *beside) for url in _addresses(value, outage.OF_GIT)]
+        return list(dict.fromkeys(map(outage.host_of, found)))
+
+    @property
+    def indexes(self) -> "list[str]":
+        """The hosts of the indexes that the settings name: the first of them are where a refresh asks.
 
         Looked up when they are asked for: to read uv's files takes 10 ms that uvx need not wait for.
         """
-        if self._hosts is None:
+        if self._indexes is None:
             values = [*self.urls, *project.uv_index_urls(self.uv_files)]
-            found = [url for value in values for url in outage.addresses(request.without_credentials(value))]
-            self._hosts = list(dict.fromkeys(map(outage.host_of, found)))
-        return self._hosts
+            found = [url for value in values for url in _addresses(value)]
+            self._indexes = list(dict.fromkeys(map(outage.host_of, found)))
+        return self._indexes
+
+
+def _addresses(value: str, schemes: "Sequence[str]" = outage.OF_HTTP) -> "list[str]":
+    return outage.addresses(request.without_credentials(value), schemes)
 
 
 def identify(scene: "Scene") -> Request:

@@ -100,8 +100,8 @@ class Record:
     generations  newest first; `current` is the id of the one that runs
     held         whether refreshes leave `current` alone
     refused      [{version, digest, error, at, by, check}]: what is not taken again; `check` is the user's smoke test that it failed
-    hosts        the hosts that failures or settings named
-    configured   those of them that settings named at the last refresh; None where that is not known
+    hosts        the hosts that must answer, and those that failures named
+    configured   those of them where the tool itself came from at the last refresh; None where that is not known
     last         {at, outcome, class, reason, words, status} of the last refresh
     words        what follows `lastgood run` in the last refresh, up to the tool; none where a credential stands in it
     place        the working directory of the last refresh: `warm --all` asks again from there

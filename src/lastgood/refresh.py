@@ -184,7 +184,7 @@ def replay(last: "dict[str, Any]", fallback_on: "Sequence[str]") -> Outcome:
     if kind in (OUTAGE, ANSWER):
         kind = OUTAGE if failure in fallback_on else ANSWER
     verdict = outage.OUTAGE if failure in outage.OUTAGES else outage.ANSWER
-    finding = outage.Finding(verdict, failure, reason, outage.addresses(str(last.get("words", ""))))
+    finding = outage.Finding(verdict, failure, reason, outage.judge(str(last.get("words", ""))).urls)
     outcome = Outcome(kind, reason, finding, version=str(last.get("version", "")))
     outcome.status = int(last.get("status", 1))
     outcome.words = str(last.get("words", "")).encode()
@@ -293,7 +293,7 @@ def _get_ready(job: Job) -> None:
     Where the kept environment is known by its place, someone waits only to hear that it is the same: then this comes after that.
     """
     job.look_up()
-    _ = job.request.hosts
+    _ = job.request.indexes
     import json  # noqa: F401
 
     from lastgood import history  # noqa: F401
@@ -327,7 +327,8 @@ def _timeouts(job: Job) -> "dict[str, str] | None":
     if job.patience is None:
         return None
     seconds = str(max(1, -int(-min(job.patience, 3600.0) // 1)))  # rounded up: what answers within patience is no outage
-    return {"UV_HTTP_TIMEOUT": seconds, "UV_HTTP_CONNECT_TIMEOUT": seconds, "UV_HTTP_RETRIES": "0"}
+    of_git = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": seconds}  # without it git waits for ever
+    return {"UV_HTTP_TIMEOUT": seconds, "UV_HTTP_CONNECT_TIMEOUT": seconds, "UV_HTTP_RETRIES": "0", **of_git}
 
 
 def name_failure(job: Job, result: uv.Result) -> "Finding":
@@ -345,6 +346,8 @@ def name_failure(job: Job, result: uv.Result) -> "Finding":
 
 def _second_try(job: Job, finding: "Finding") -> "list[str]":
     """Options for one more try ([""] for none of its own), or nothing where it would not help."""
+    if finding.verdict == outage.SUSPECT and any(map(outage.is_repository, finding.urls)):
+        return []  # git keeps no page of a portal's, and has named its address
     if finding.verdict == outage.SUSPECT:
         # a portal's page, the tool's or a dependency's, stays in uv's cache for its max-age: only a refresh tells;
         # -v names the addresses
@@ -391,7 +394,8 @@ def _failed(job: Job, result: uv.Result, finding: "Finding") -> Outcome:
 def _hosts_of(job: Job, finding: "Finding") -> "list[str]":
     if finding.host:
         return [finding.host]
-    known = [*(job.record.hosts if job.record else []), *job.request.hosts]
+    sources, hosts = job.request.sources, job.request.hosts
+    known = [*sources, *(host for host in (job.record.hosts if job.record else []) if host not in hosts)]
     return known[:1] or [job.request.id]
 
 
@@ -614,8 +618,10 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     finding = outcome.finding
     failed = finding is not None and (finding.verdict == outage.OUTAGE or outcome.kind == OUTAGE)
     named = [finding.host] if finding is not None and finding.host and failed else []  # each breaker has to be closed again
-    record.hosts = list(dict.fromkeys([*record.hosts, *job.request.hosts, *named]))[:8]
-    record.configured = list(job.request.hosts)
+    others = [host for host in record.hosts if host not in (record.configured or ())]  # those that failures have named
+    indexes = job.request.indexes if _has_dependencies(kept or record.generation()) else []
+    record.hosts = list(dict.fromkeys([*job.request.hosts, *indexes, *others, *named]))[:8]
+    record.configured = list(job.request.sources)
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
     record.last["version"] = outcome.version
     record.words, record.place, record.beside = _asked_with(job)
@@ -632,6 +638,10 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     if outcome.kind == REFUSED and kept is not None:
         one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
         record.refuse({**one, "check": outcome.check})
+
+
+def _has_dependencies(generation: "Generation | None") -> bool:
+    return generation is not None and len(generation.dists) > 1
 
 
 def _let_go(job: Job, record: "Record") -> None:
@@ -747,7 +757,8 @@ def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.
     card.mode, card.max_age, card.patience, card.stale_max = request.mode, request.max_age, request.patience, request.stale_max
     card.lenient = int(request.configuration.where("patience") == "default")
     card.fallback_on = " ".join(request.fallback_on)
-    card.hosts = " ".join(dict.fromkeys([*record.hosts, *request.hosts, record.id]))
+    # git's hosts first: whom nobody names before patience ends is blamed, and uv names those in time that it asks itself
+    card.hosts = " ".join(dict.fromkeys([*request.addressed, *request.hosts, *record.hosts, record.id]))
     card.notice = int(os.path.exists(f"{job.home}/notices/{record.id}"))
     card.stamps = [*request.stamps, record.stamp or surroundings.stamp(records.file_of(job.home, record.id))]
     return card
