@@ -8,13 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from lastgood import record as records
 from lastgood import surroundings
-from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, own_lines
+from tests.support.kept import all_records, expect_version, grow_old, keep, only_record, own_lines, retry_now
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_dep, demo_tool
 
@@ -484,3 +484,78 @@ def test_a_record_that_a_newer_lastgood_wrote(demo: Index, sandbox: Sandbox) -> 
             assert (result.status, result.out, own_lines(result)) == (1, "", [f"error: {what}; update lastgood"])
     assert sandbox.lastgood("status", "demo-tool").out == f"{what}; update lastgood\n"
     assert sandbox.lastgood("status").out.splitlines()[1:] == [what]
+
+
+# --- one package, several commands ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["run", "warm"])
+def test_a_record_is_called_by_the_command_that_works(index: Index, sandbox: Sandbox, verb: str) -> None:
+    """After a mistyped command the one that works names the record, also where it was first used while the index was down."""
+    index.publish(demo_tool("1.0", name="other-tool", command="other"))
+    assert "other" in sandbox.lastgood(verb, "other-tool").err
+    sandbox.wait_quiet()
+    grow_old(sandbox, 3600)
+    index.stop()
+    right = ("--from", "other-tool", "other", "--version")
+    assert sandbox.lastgood("run", *right).out == "other-tool 1.0\n"
+    sandbox.wait_quiet()
+    for words in ((), ("other",), ("other-tool",)):
+        (row,) = sandbox.lastgood("status", "--json", *words).json()["tools"]
+        assert (row["tool"], row["outage_rung"], row["outage_runs"]) == ("other", "kept", "1.0"), row
+    assert only_record(sandbox).words == ["--from=other-tool", "other"]
+    index.start_again()
+    retry_now(sandbox)
+    index.publish(demo_tool("1.1", name="other-tool", command="other"))
+    assert sandbox.lastgood("warm", "--all").status == 0
+    for name in ("other", "other-tool"):
+        assert sandbox.lastgood("history", name).out.startswith("other  any version  now 1.1\n")
+    back = sandbox.lastgood("rollback", "other")
+    assert (back.status, own_lines(back)[0].split(";")[0]) == (0, "`other` is now 1.0 (was 1.1)"), back
+    assert sandbox.lastgood("run", *right).out == "other-tool 1.0\n"
+
+
+def test_a_mistyped_command_renames_nothing(index: Index, sandbox: Sandbox) -> None:
+    """What works stays what a record is called, and what `warm --all` asks for, whatever is mistyped after it."""
+    index.publish(demo_tool("1.0", name="other-tool", command="other"))
+    keep_other(sandbox, "other")
+    grow_old(sandbox, 3600)
+    assert "Use `uvx --from other-tool other` instead" in sandbox.lastgood("run", "other-tool").err
+    sandbox.wait_quiet()
+    found = only_record(sandbox)
+    assert (found.tool, found.words) == ("other", ["--from=other-tool", "other"])
+    assert sandbox.lastgood("status", "--json").json()["tools"][0]["outage_rung"] == "kept"
+
+
+@pytest.mark.parametrize("broken", ["import", None])
+def test_a_mistyped_command_lets_nothing_unchecked_in(index: Index, sandbox: Sandbox, broken: Literal["import"] | None) -> None:
+    """A new release that a mistyped command brings along is checked for the command that works."""
+    index.publish(demo_tool("1.0", name="other-tool", command="other"))
+    keep_other(sandbox, "other")
+    grow_old(sandbox, 3600)
+    index.publish(demo_tool("1.1", name="other-tool", command="other", broken=broken))
+    sandbox.lastgood("warm", "other-tool")
+    runs = "1.0" if broken else "1.1"
+    (row,) = sandbox.lastgood("status", "--json", "other").json()["tools"]
+    assert (row["version"], row["outage_rung"], row["outage_runs"]) == (runs, "kept", runs)
+    assert [one["version"] for one in row["refused"]] == (["1.1"] if broken else [])
+
+
+def test_a_record_is_found_by_each_of_its_commands(index: Index, sandbox: Sandbox) -> None:
+    """Of two commands that both work the last one used names the record; either finds it."""
+    index.publish(demo_tool("1.0", name="other-tool", command="one", extra_commands=("two",)))
+    keep_other(sandbox, "one")
+    grow_old(sandbox, 3600)
+    keep_other(sandbox, "two")
+    assert only_record(sandbox).tool == "two"
+    for name in ("one", "two", "other-tool"):
+        assert [row["tool"] for row in sandbox.lastgood("status", "--json", name).json()["tools"]] == ["two"]
+        assert sandbox.lastgood("hold", name).status == sandbox.lastgood("unhold", name).status == 0
+    assert sandbox.lastgood("history", "three").status == 1
+
+
+def keep_other(sandbox: Sandbox, command: str) -> None:
+    """Run a command of `other-tool` once."""
+    result = sandbox.lastgood("run", "--from", "other-tool", command, "--version")
+    assert (result.status, result.out, own_lines(result)) == (0, "other-tool 1.0\n", []), result
+    sandbox.wait_quiet()

@@ -95,14 +95,14 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = 
 
 
 def of_words(known: "Sequence[Record]", wanted: "Target", package: str = "") -> "list[Record]":
-    """Those of `known` that are of the tool that is `wanted`, or of its `package`, by their normalised names.
+    """Those of `known` that are of the tool that is `wanted`, or of its `package`, by the normalised names of all their commands.
 
     Where versions are named: those of that very request, else those of which what runs fits.
     """
     from lastgood import request, targets
 
     names = {wanted.name or request.without_credentials(wanted.url), package} - {""}
-    mine = [one for one in known if one.request.get("package") in names or targets.normalise(one.tool) in names]
+    mine = [one for one in known if names & {one.request.get("package"), *map(targets.normalise, (one.tool, *one.commands()))}]
     if wanted.extras:
         mine = [one for one in mine if one.request.get("extras") == list(wanted.extras)]
     asked = _versions(wanted)

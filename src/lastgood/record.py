@@ -96,7 +96,8 @@ class Record:
     """The last known good of one request.
 
     id           names the file           request   the fields of the request, for people and near matches
-    tool         as the user calls it     asked     when the index last answered (0: never)
+    tool         as the user calls it: by the command that was last used with success, else by what was asked for
+    asked        when the index last answered (0: never)
     generations  newest first; `current` is the id of the one that runs
     held         whether refreshes leave `current` alone
     refused      [{version, digest, error, at, by, check}]: what is not taken again; `check` is the user's smoke test that it failed
@@ -149,6 +150,10 @@ class Record:
         """The generation called `identity`, or the current one."""
         wanted = identity or self.current
         return next((one for one in self.generations if one.id == wanted), None)
+
+    def commands(self) -> "set[str]":
+        """What it is known to provide."""
+        return {name for one in self.generations for name in one.commands}
 
     def forget(self, identity: str) -> None:
         """Drop a generation that cannot run; the index has to be asked again."""

@@ -72,14 +72,16 @@ class Standing:
 
     card      of the best generation that can; None where none can, or where it does not provide the command (`lacking` it)
     given_up  [(generation, trouble)]: what would come before it, the current one first
+    learned   whether the record was not known to provide the command
     """
 
-    __slots__ = ("card", "given_up", "lacking")
+    __slots__ = ("card", "given_up", "lacking", "learned")
 
     def __init__(self) -> None:
         self.card: cards.Card | None = None
         self.given_up: list[tuple[Generation, str]] = []
         self.lacking = ""
+        self.learned = False
 
 
 class Job:
@@ -447,6 +449,8 @@ def _built(job: Job, result: uv.Result, environment: generations.Environment, st
     kept = describe(result, environment, staged[0], version)
     try:
         check(job, staged[0], kept)
+        if not kept.commands:
+            _check_known(job, staged[0], kept)
     except generations.Refused as error:
         outcome = Outcome(REFUSED, _broken_by(job, kept) + str(error), version=version)
         outcome.check = "\t".join(job.request.check) if error.own else ""
@@ -503,12 +507,31 @@ def check(job: Job, place: str, kept: "Generation") -> None:
     request = job.request
     found = provided(place, request, job.environ)
     if (found is None or found.launch == "search") and _is_provided(job, request.command):
-        raise generations.Refused(f"it does not provide `{request.command}` any more")
-    if found is None:
-        return
-    generations.check(place, found, request.check, job.environ, lambda: beat(job))
+        raise _lacks(request.command)
+    if found is not None:
+        _try_out(job, place, kept, request.command, found)
+
+
+def _check_known(job: Job, place: str, kept: "Generation") -> None:
+    """After a mistyped command: what is known to work must not give way to what nobody has looked at. Raises Refused."""
+    current = job.record.generation() if job.record is not None else None
+    for name, how in current.commands.items() if current is not None else ():
+        if how[0] == "search":
+            continue
+        found = generations.command(place, name, searched=False)
+        if found is None:
+            raise _lacks(name)
+        _try_out(job, place, kept, name, found)
+
+
+def _try_out(job: Job, place: str, kept: "Generation", name: str, found: generations.Command) -> None:
+    generations.check(place, found, job.request.check, job.environ, lambda: beat(job))
     size = os.stat(f"{place}/{found.file}").st_size if found.file else 0
-    kept.commands[request.command] = (found.launch, found.file, size)
+    kept.commands[name] = (found.launch, found.file, size)
+
+
+def _lacks(command: str) -> generations.Refused:
+    return generations.Refused(f"it does not provide `{command}` any more")
 
 
 def provided(place: str, made: "Request", environ: "dict[str, str]") -> "generations.Command | None":
@@ -551,10 +574,13 @@ def write_record(job: Job, outcome: Outcome, kept: "Generation | None") -> None:
         job.record = records.Record(job.request.id, job.request.fields, job.request.tool)
     record, now = job.record, time.time()
     before = record.generation()
+    if outcome.kind != NEW:
+        standing(job)  # it looks whether the command is there, which the record is to know
     with records.exclusive(job.home, record.id):
         if changed_meanwhile(job, record) and outcome.kind == NEW and kept is not None and _is_kept_back(job, record, kept):
             outcome.kind = UNCHANGED
         _remember(job, record, outcome, kept, now)
+        _call(job, record)
         records.save(job.home, record)
     notice = _notice(job, record, outcome, kept)
     if notice:
@@ -624,7 +650,6 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     record.configured = list(job.request.sources)
     record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
     record.last["version"] = outcome.version
-    record.words, record.place, record.beside = _asked_with(job)
     if outcome.kind in (OUTAGE, ANSWER, LOCAL):
         record.last["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
         record.last["class"] = finding.kind if finding else ""
@@ -642,6 +667,14 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
 
 def _has_dependencies(generation: "Generation | None") -> bool:
     return generation is not None and len(generation.dists) > 1
+
+
+def _call(job: Job, record: "Record") -> None:
+    """Call the record by what this run asks for, and note with which words; not by a mistyped command where another works."""
+    known = record.commands()
+    if not known or job.request.command in known:
+        record.tool = job.request.tool
+        record.words, record.place, record.beside = _asked_with(job)
 
 
 def _let_go(job: Job, record: "Record") -> None:
@@ -692,13 +725,34 @@ def local_clause(version: str, reason: str) -> str:
 
 def write_card(job: Job) -> "cards.Card | None":
     """Derive the card of this run's words from the record; None where the current generation cannot run: a next run looks again."""
-    found = standing(job)
+    found = learn(job)
     if found.card is None or found.given_up:
         return None
     from lastgood import record as records
 
     records.write(job.scene.card_path, cards.write(found.card), durable=False)
     return found.card
+
+
+def learn(job: Job) -> Standing:
+    """What can run; the first command that a record turns out to provide is written down, and names it from now on.
+
+    A further one waits for the next refresh: a record that is written makes its other cards be read anew.
+    """
+    found, record = standing(job), job.record
+    if not found.learned or record is None or len(record.commands()) > 1:
+        return found
+    from lastgood import record as records
+
+    try:
+        with records.exclusive(job.home, record.id, 0):
+            if record.stamp is None or not surroundings.unchanged([record.stamp]):
+                return found  # another process has changed it: the next run looks again
+            _call(job, record)
+            records.save(job.home, record)
+    except (LastgoodError, OSError):
+        return found  # a home that cannot be written, or another process writes: what can run runs
+    return standing(job)  # the card carries the record's stamp
 
 
 def standing(job: Job) -> Standing:
@@ -708,7 +762,9 @@ def standing(job: Job) -> Standing:
         assert record is not None
         card, trouble = None, "was removed from disk"
         if generations.exists(job.home, one.id):
+            known = len(one.commands)
             card = derive_card(job, record, one)
+            found.learned = len(one.commands) > known
             if card is None:
                 found.lacking = one.version
                 return found

@@ -320,7 +320,7 @@ class _Run:
 
     def _make_card(self) -> None:
         """The card of the best generation that can run; `lost` is why the current one cannot."""
-        found = refresh.standing(self._job())
+        found = refresh.learn(self._job())
         self.card = found.card
         self.lost = "".join(f"the kept `{self.request.tool}` {one.version} {trouble}" for one, trouble in found.given_up[:1])
         if found.card is not None and not found.given_up:
