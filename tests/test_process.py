@@ -26,7 +26,7 @@ from tests.support.wheels import demo_scripts, demo_tool, native_executable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.sandbox import Result
@@ -293,6 +293,41 @@ def test_ignored_and_blocked_signals_are_inherited(way: Way) -> None:
         *(f"ignored {number:d}" for number in ignored),
         *(f"blocked {number:d}" for number in blocked),
     }
+
+
+def childless(popen: Callable[..., subprocess.Popen[bytes]], *words: Any) -> tuple[int, str, str]:
+    """Run as under a parent that ignores SIGCHLD, as some supervisors do: the kernel takes away the ends of children."""
+
+    def prepare() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    with popen(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=prepare) as process:
+        out, err = process.communicate(timeout=60)
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.parametrize("words", [(), ("--prefer-offline",), ("--offline",)], ids=" ".join)
+def test_a_parent_that_ignores_the_ends_of_children(own_way: Way, words: tuple[str, ...]) -> None:
+    """Where SIGCHLD is ignored uvx starts nothing; here the tool runs, and ignores it as whatever that parent starts does."""
+    if native_executable() is None:
+        pytest.skip("this machine has no C compiler, and a Python tool hides what it inherited")
+    command = ("--from", "demo-scripts", "demo-native", "--dump")
+    assert childless(own_way.sandbox.popen, ["uvx", *command])[:2] == (2, "")
+    status, dump, said = childless(own_way.popen, *words, *command)
+    ignored = [line for line in dump.splitlines() if line.startswith(("ignored", "blocked"))]
+    assert (status, ignored, "internal error" in said) == (0, [f"ignored {signal.SIGCHLD:d}"], False), said
+
+
+@pytest.mark.parametrize(
+    "verb", ["warm demo-tool", "status", "warm --all --check", "doctor", "why demo-tool", "run -q --no-cache demo-tool --version"]
+)
+def test_verbs_below_a_parent_that_ignores_the_ends_of_children(machine: Sandbox, verb: str) -> None:
+    """Every verb, and plain uvx where that runs, comes to the same as under any other parent."""
+    argv = [lastgood_script(), *verb.split()]
+    status, _, said = childless(machine.popen, argv)
+    expected = machine.run(argv)
+    assert (status, said) == (expected.status, expected.err)
+    machine.wait_quiet()
 
 
 def test_no_signal_is_ignored_or_blocked_by_itself(way: Way) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def main(argv: "list[str]") -> int:
     """Run `lastgood run ARGV`. Returns only where no tool was started: the exit status then."""
     launch.open_standard_descriptors()
+    launch.wait_for_children()
     environ = settings.environment()
     origin = _here()
     launch.set_aside_standard_error(environ)

@@ -24,6 +24,8 @@ _GUARDS = (64, 10, 3)  # the lock's descriptor stands above those that scripts h
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 _set_aside: "list[int]" = []
 """The tool's own standard error, while this process says its words elsewhere."""
+_ignored: "list[int]" = []
+"""The signals that the tool is to ignore, as this process did before it waited for children of its own."""
 
 
 def open_standard_descriptors() -> None:
@@ -34,6 +36,13 @@ def open_standard_descriptors() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(descriptor, True)  # noqa: FBT003 (the standard library's signature)
+
+
+def wait_for_children() -> None:
+    """Let this process hear how its children end where whoever started it ignores SIGCHLD; the tool ignores it again."""
+    if _signal.getsignal(_signal.SIGCHLD) == _signal.SIG_IGN:
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        _ignored.append(_signal.SIGCHLD)
 
 
 def set_aside_standard_error(environ: "dict[str, str]") -> None:
@@ -250,12 +259,17 @@ def _execute(path: str, argv: "list[str]", environ: "dict[str, str]") -> "NoRetu
     os.execve("/bin/sh", ["/bin/sh", path, *argv[1:]], environ)
 
 
-def become(path: str, argv: "list[str]", environ: "dict[str, str]") -> "NoReturn":
-    """Replace this process. Raises LaunchFailed where the kernel refuses; nothing has run then."""
+def become(path: str, argv: "list[str]", environ: "dict[str, str]", *, waits: bool = False) -> "NoReturn":
+    """Replace this process. Raises LaunchFailed where the kernel refuses; nothing has run then.
+
+    What `waits` for children of its own, as uvx does, would fail where SIGCHLD is ignored.
+    """
     sys.stdout.flush() if sys.stdout else None
     pipe, size = _signal.getsignal(_signal.SIGPIPE), _signal.getsignal(_signal.SIGXFSZ)
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    for number in () if waits else _ignored:
+        _signal.signal(number, _signal.SIG_IGN)
     for descriptor in _set_aside:
         os.dup2(descriptor, 2)
     try:
@@ -263,4 +277,6 @@ def become(path: str, argv: "list[str]", environ: "dict[str, str]") -> "NoReturn
     except (OSError, ValueError) as error:
         _signal.signal(_signal.SIGPIPE, pipe)
         _signal.signal(_signal.SIGXFSZ, size)
+        for number in _ignored:
+            _signal.signal(number, _signal.SIG_DFL)
         raise LaunchFailed(f"`{path}` cannot be started: {getattr(error, 'strerror', error)}") from error

@@ -163,7 +163,7 @@ def hand_over(plain: "Sequence[str]", environ: "dict[str, str]") -> "NoReturn":
     found = find(environ)
     if environ.get("LASTGOOD_UV") and not is_uv(found, environ):
         raise another_program(found)  # what does nothing and succeeds would look like a tool that ran
-    launch.become(found.uvx[0], [*found.uvx, *plain], environ)
+    launch.become(found.uvx[0], [*found.uvx, *plain], environ, waits=True)
 
 
 class Result:

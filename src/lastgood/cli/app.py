@@ -103,6 +103,7 @@ def main(words: "list[str]") -> int:
     """Run one command; the exit status."""
     environ = settings.environment()
     _open_standard_streams()
+    launch.wait_for_children()
     codecs.register_error("lastgood", _plain_letters)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
