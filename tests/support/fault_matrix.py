@@ -132,8 +132,8 @@ _GIT_STRUCK: dict[FaultKind | int, Expected] = {
     "redirect-login": BAD_REPOSITORY,
     "redirect-404": NO_REPOSITORY,
     "garbage": BAD_REPOSITORY,
-    **{code: _server_error(code) for code in (500, 502, 503, 429)},
-    **{code: _denied(code) for code in (401, 403, 407)},
+    **{code: _server_error(code) for code in (503, 429)},
+    **{code: _denied(code) for code in (401, 403)},
     404: NO_REPOSITORY,
     410: _absent(410),
 }
