@@ -428,22 +428,43 @@ def test_strict_cache_runs_what_is_installed(demo: Index, sandbox: Sandbox) -> N
     assert (result.status, result.out, own_lines(result), demo.requests()) == (0, "demo-tool 1.0\n", [], []), result
 
 
-@pytest.mark.parametrize("how", ["variable", "flag"])
-def test_strict_cache_asks_nobody_after_a_bug(demo: Index, sandbox: Sandbox, how: str) -> None:
-    """Plain uvx takes over with `--offline`; a word of uvx's own still wins."""
+def with_a_bug(module: str) -> list[str]:
+    """Return a `lastgood run` that fails where it first needs a module."""
     code = (
         "import sys\n"
         "class Bug:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'lastgood.identity':\n"
+        f"        if name == {module!r}:\n"
         "            raise KeyError('x')\n"
         "sys.meta_path.insert(0, Bug())\n"
         "from lastgood.__main__ import launch\n"
         "launch()\n"
     )
+    return [sys.executable, "-c", code, "run"]
+
+
+@pytest.mark.parametrize("module", ["lastgood.breaker", "lastgood.stale", "lastgood.behind"])
+def test_what_is_kept_runs_after_a_bug(demo: Index, sandbox: Sandbox, module: str) -> None:
+    """In an outage plain uvx would run nothing: what is kept does, once; not where the mode lets nothing stand in."""
+    for words, runs in ([], True), (["--stale-max", "60"], False), (["--mode", "strict-latest"], False):
+        keep(sandbox, *words, "demo-tool")
+        grow_old(sandbox, 3600)
+        demo.stop()
+        sandbox.clear_starts()
+        result = sandbox.run([*with_a_bug(module), *words, "demo-tool", "--version"])
+        assert (result.status == 0, sandbox.starts()) == (runs, int(runs)), result
+        if runs:
+            line = "warning: internal error (KeyError: 'x'), running `demo-tool` 1.0, which is kept"
+            expect_version(result, "1.0", f"{line}; set `LASTGOOD_INTERNAL__TRACE=1` for details")
+        demo.start_again()
+
+
+@pytest.mark.parametrize("how", ["variable", "flag"])
+def test_strict_cache_asks_nobody_after_a_bug(demo: Index, sandbox: Sandbox, how: str) -> None:
+    """Plain uvx takes over with `--offline`; a word of uvx's own still wins."""
     env: dict[str, str | None] = {"LASTGOOD_MODE": "strict-cache"} if how == "variable" else {}
     flag = ["--mode=strict-cache"] if how == "flag" else []
-    words = [sys.executable, "-c", code, "run"]
+    words = with_a_bug("lastgood.identity")
     result = sandbox.run([*words, *flag, "demo-tool", "--offline"], env=env)
     assert (result.status, result.out, demo.requests()) == (1, "", []), result
     assert own_lines(result)[0].startswith("warning: internal error (KeyError: 'x'), running plain `uvx`"), result

@@ -26,8 +26,9 @@ def main(argv: "list[str]") -> int:
     environ = settings.environment()
     origin = _here()
     launch.set_aside_standard_error(environ)
+    looked: list[Scene] = []
     try:
-        return _run(argv, environ)
+        return _run(argv, environ, looked)
     except LastgoodError as error:
         from lastgood import notices
 
@@ -36,6 +37,9 @@ def main(argv: "list[str]") -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except Exception as error:  # noqa: BLE001 (a bug of lastgood's must not keep a tool from starting)
+        _trace(error, environ)
+        for scene in looked:
+            _start_kept(scene, error)
         return _own_bug(error, argv, environ, origin)
 
 
@@ -47,7 +51,8 @@ def _here() -> str:
         return ""
 
 
-def _run(argv: "list[str]", environ: "dict[str, str]") -> int:
+def _run(argv: "list[str]", environ: "dict[str, str]", looked: "list[Scene]") -> int:
+    """As `main`; the scene goes into `looked` as soon as it is known what is kept."""
     try:
         scene = scenes.look(argv, environ)
     except request.Handover as refusal:
@@ -58,6 +63,7 @@ def _run(argv: "list[str]", environ: "dict[str, str]") -> int:
     scene.card = scenes.find_card(scene)
     if scene.card is not None and _may_be_a_file(scene):
         scene.card = None  # or a stale one would be started without being judged
+    looked.append(scene)
     if scene.card is not None:
         start_at_once(scene, scene.card, time.time())
     _finish_start()
@@ -122,11 +128,35 @@ def _interrupted() -> int:
     return 130
 
 
-def _own_bug(error: Exception, argv: "list[str]", environ: "dict[str, str]", origin: str) -> int:
+def _trace(error: Exception, environ: "dict[str, str]") -> None:
     if environ.get(settings.TRACE):
         import traceback
 
         traceback.print_exception(error)
+
+
+def _start_kept(scene: "Scene", error: Exception) -> None:
+    """Start what is kept after a bug, where the mode lets it stand in; returns where plain uvx has to do.
+
+    Nothing has been started before: whatever starts the tool replaces this process.
+    """
+    card, now = scene.card, time.time()
+    try:
+        if card is None or not policy.stands_in(card, scenes.mode_of(scene, card.mode), now, falls_back=True):
+            return
+        launch.intact(scene.home, card)
+        if not launch.provides(card, scene.environ, scene.home):
+            return
+        from lastgood import messages
+
+        then = f", running `{card.tool}` {card.version}, which is kept"
+        messages.say("warning", messages.own_bug(error, then), scene.loud)
+        launch.tool(scene.home, card, scene.words.args, scene.environ)
+    except Exception:  # noqa: BLE001 (the bug may be there)
+        return
+
+
+def _own_bug(error: Exception, argv: "list[str]", environ: "dict[str, str]", origin: str) -> int:
     try:
         from lastgood import messages, run
     except Exception:  # noqa: BLE001 (the bug may be there)
