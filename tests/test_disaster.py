@@ -23,6 +23,7 @@ from lastgood import record as records
 from lastgood import upkeep
 from tests.support.aging import DAY, HOUR, YEAR, let_pass
 from tests.support.interpreters import another_python, system_python
+from tests.support.kept import own_lines
 from tests.support.privileges import NO_MOUNTS, NO_PERMISSIONS, Mounts, as_ordinary_user, mounts_allowed, permissions_count
 from tests.support.sandbox import lastgood_script
 from tests.support.wheels import demo_tool
@@ -402,6 +403,31 @@ def test_a_home_that_may_not_be_written_serves_what_it_keeps(
     for path in [sandbox.home, *sandbox.home.rglob("*")]:
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | 0o700)
+
+
+@needs_permissions
+@pytest.mark.parametrize("index_is_up", [True, False])
+def test_a_home_that_may_not_be_written_is_named(demo: Index, sandbox: Sandbox, *, index_is_up: bool) -> None:
+    """Every line says that the home is not writable, and not which of its files could not be locked."""
+    assert sandbox.lastgood(*DEMO).status == 7
+    sandbox.wait_quiet()
+    let_pass(sandbox.home, HOUR)
+    demo.publish(demo_tool("1.0", name="other-tool"))
+    if not index_is_up:
+        demo.stop()
+    paths = [path for path in (sandbox.home, *sandbox.home.rglob("*")) if not path.is_symlink()]
+    for path in paths:
+        path.chmod(path.stat().st_mode & 0o555)
+    trouble = f"`{sandbox.home}` is not writable"
+    stale = f"warning: running `demo-tool` 1.0, last checked 1h ago: the index could not be asked ({trouble})"
+    first = f"warning: {trouble}; running through `uvx` without keeping `other-tool`"
+    change = f"error: {trouble}; make it writable, or set `LASTGOOD_HOME` to a directory that you can write to"
+    said = {"run demo-tool": stale, "run other-tool": first}
+    said |= dict.fromkeys(("warm demo-tool", "warm other-tool", "hold demo-tool", "rollback demo-tool"), change)
+    results = {words: sandbox.run(as_ordinary_user([lastgood_script(), *words.split()])) for words in said}
+    for path in paths:
+        path.chmod(path.stat().st_mode | 0o700)
+    assert {words: own_lines(result) for words, result in results.items()} == {words: [line] for words, line in said.items()}
 
 
 @needs_mounts

@@ -23,7 +23,18 @@ class Busy(Exception):  # noqa: N818 (a state, not a failure)
 
 
 class LockTrouble(Exception):  # noqa: N818 (the lock is in trouble, not lastgood)
-    """This file system does not lock (ENOLCK, errno 524 on network mounts) or the file cannot be made."""
+    """This file system does not lock (ENOLCK, errno 524 on network mounts) or the file cannot be made.
+
+    `step` is what would help, "" where nothing is known to.
+    """
+
+    step = ""
+
+
+class NotWritable(LockTrouble):
+    """The home, or the part of it that has the lock, cannot be written."""
+
+    step = "make it writable, or set `LASTGOOD_HOME` to a directory that you can write to"
 
 
 class Claim:
@@ -56,11 +67,20 @@ def claim(path: str) -> Claim:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise LockTrouble(f"`{path}` cannot be locked: {error.strerror}") from error
+        raise _trouble(path, error) from error
     found = _flock(descriptor, path)
     forget_answer(path)
     beat(path)
     return found
+
+
+def _trouble(path: str, error: OSError) -> LockTrouble:
+    """Why the file of a lock cannot be opened: it lies in a part of the home, and people know the home."""
+    part = os.path.dirname(path)
+    locked = [place for place in (os.path.dirname(part), part) if os.path.isdir(place) and not os.access(place, os.W_OK | os.X_OK)]
+    if locked:
+        return NotWritable(f"`{locked[0]}` is not writable")
+    return LockTrouble(f"`{path}` cannot be locked: {error.strerror or error}")
 
 
 def _flock(descriptor: int, path: str) -> Claim:
@@ -105,7 +125,7 @@ class hold:  # noqa: N801 (used as a verb: `with hold(path, timeout)`)
         except self._timeout as error:
             raise Busy(self._path) from error
         except OSError as error:
-            raise LockTrouble(f"`{self._path}` cannot be locked: {error.strerror or error}") from error
+            raise _trouble(self._path, error) from error
         return self
 
     def __exit__(self, *_: object) -> None:

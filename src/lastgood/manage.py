@@ -306,7 +306,7 @@ def leased(home: str, identity: str, waiting: "Callable[[], None] | None" = None
     except locks.Busy as error:
         raise NotNow(f"another refresh of `{records.slug_of(identity)}` is under way", "try again when it has ended") from error
     except locks.LockTrouble as error:
-        raise LastgoodError(str(error)) from error
+        raise LastgoodError(str(error), error.step) from error
 
 
 def _take_lease(stack: contextlib.ExitStack, path: str, waiting: "Callable[[], None] | None") -> None:

@@ -292,7 +292,7 @@ def exclusive(home: str, identity: str, seconds: float = 5.0) -> "locks.Claim":
     except locks.Busy as error:
         raise NotNow(f"another process is changing the record of `{slug_of(identity)}`", "try again") from error
     except locks.LockTrouble as error:
-        raise LastgoodError(str(error)) from error
+        raise LastgoodError(str(error), error.step) from error
 
 
 def slug_of(identity: str) -> str:
