@@ -9,6 +9,7 @@ as uvx reports it, and nothing runs.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shlex
@@ -358,6 +359,8 @@ def test_a_timeout_that_the_user_set_is_left_alone(demo: Index, sandbox: Sandbox
     demo.fault("hang-before-headers", on="page")
     line = f"{AGED}: no answer from `{demo.host}` within {PATIENCE}s; still refreshing in the background"
     expect_ran(demo_run(sandbox, UV_HTTP_TIMEOUT="20"), "1.0", line)
+    events = [json.loads(one) for one in sandbox.lastgood("history", "demo-tool", "--json").out.splitlines()]
+    assert [(one["event"], one["version"], one.get("down", True)) for one in events[1:]] == [("fallback", "1.0", True)]
     demo.heal()
 
 
