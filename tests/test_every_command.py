@@ -256,3 +256,19 @@ def test_a_bug_of_any_command_is_one_line(sandbox: Sandbox, traced: str | None) 
     said = "lastgood: error: internal error (KeyError: 'x'); set `LASTGOOD_INTERNAL__TRACE=1` for details\n"
     assert (result.status, result.out, result.err.endswith(said)) == (1, "", True), result
     assert ("Traceback" in result.err, result.err.count("lastgood: ")) == (traced is not None, 1), result
+
+
+@pytest.mark.parametrize("verb", ["history", "hold", "unhold", "rollback", "warm", "doctor"])
+def test_a_working_directory_that_is_gone(index: Index, sandbox: Sandbox, verb: str) -> None:
+    """What needs no directory works; what needs one says that it is gone, and what to do."""
+    for version in ("1.0", "1.1"):
+        index.publish(demo_tool(version))
+        assert sandbox.lastgood("warm", "demo-tool").status == 0
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    words = [verb] if verb == "doctor" else [verb, "demo-tool"]
+    result = sandbox.run(["sh", "-c", script, "sh", lastgood_script(), *words])
+    if verb in ("warm", "doctor"):
+        said = "lastgood: error: the working directory is gone; change to one that is there\n"
+        assert (result.status, result.err) == (1, said)
+    else:
+        assert (result.status, "error" in result.err) == (0, False), result

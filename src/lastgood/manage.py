@@ -77,6 +77,8 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = 
     from lastgood import identity, request, targets
 
     check_name(tool)
+    if paths.nowhere():
+        return _from_nowhere(home, tool, refused=refused)
     try:
         wanted = targets.parse(tool)
         made = identity.identify(scenes.look([tool], environ))
@@ -91,6 +93,20 @@ def of_tool(home: str, tool: str, environ: "dict[str, str]", *, refused: bool = 
             raise written_by_a_newer(made.tool, late)
         if not found:
             raise _nothing(tool, made.target.name, known)
+    return found
+
+
+def _from_nowhere(home: str, tool: str, *, refused: bool) -> "list[Record]":
+    """As `of_tool`, where the working directory is gone, and with it what a run from here would ask for. Raises Nothing."""
+    from lastgood import request, targets
+
+    try:
+        found = of_words(list(all_records(home, refused=refused)), targets.parse(tool))
+    except request.Handover as refusal:
+        raise never(tool, refusal) from refusal
+    if not found:
+        step = "the working directory is gone: change to one that is there"
+        raise Nothing(f"no good `{request.without_credentials(tool)}` is kept", step)
     return found
 
 

@@ -62,6 +62,15 @@ def expanded(path: str, environ: "Mapping[str, str]") -> str:
     return os.path.expanduser(path)
 
 
+def nowhere() -> bool:
+    """Whether the working directory is gone."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def trusted(path: str) -> bool:
     """Whether `path` is a home to run from: it names what gets executed.
 

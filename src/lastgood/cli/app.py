@@ -122,6 +122,9 @@ def main(words: "list[str]") -> int:
         return 130
     except OSError as error:  # a full disk, above all
         behind.trace(error)
+        if paths.nowhere():
+            messages.say("error", "the working directory is gone; change to one that is there", environ)
+            return 1
         named = f"`{os.fsdecode(error.filename)}`: " if isinstance(error.filename, (str, bytes)) else ""
         what = "standard output cannot be written" if _output_fails() else "cannot go on"
         messages.say("error", f"{what} ({named}{(error.strerror or str(error)).lower()})", environ)
