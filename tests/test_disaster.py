@@ -465,6 +465,19 @@ def test_a_home_that_cannot_be_made_is_no_reason_not_to_run(sandbox: Sandbox) ->
     assert said == [f"lastgood: warning: {trouble}; running through `uvx` without keeping `demo-tool`"]
 
 
+@pytest.mark.usefixtures("demo")
+def test_a_home_whose_name_has_a_line_break(sandbox: Sandbox) -> None:
+    """Its paths are no lines of a card: plain uvx, nothing is made there, and one line says why."""
+    place = sandbox.root / "line\nbreak"
+    place.mkdir()
+    result = run(sandbox, {"LASTGOOD_HOME": None, "XDG_DATA_HOME": None, "HOME": str(place)})
+    assert_ran(result, sandbox, "1.0")
+    (line,) = own_lines(result)
+    trouble = "cannot be the home of lastgood: its name has a line break"
+    assert line.endswith(f"/lastgood` {trouble}; running through `uvx` without keeping `demo-tool`"), line
+    assert list(place.iterdir()) == []
+
+
 @pytest.mark.parametrize("age", [0.0, HOUR], ids=["fresh", "stale"])
 @pytest.mark.usefixtures("demo")
 def test_a_home_that_others_may_write_is_not_trusted(sandbox: Sandbox, age: float) -> None:

@@ -76,6 +76,8 @@ def trusted(path: str) -> bool:
 
     False when there is none yet. Raises StateError where it is a file, someone else's, or writable by others.
     """
+    if "\n" in path:  # a card has a line for every file
+        raise StateError(f"`{path}` cannot be the home of lastgood: its name has a line break", _REMEDY)
     try:
         found = os.stat(path)
     except FileNotFoundError:
