@@ -160,19 +160,30 @@ def test_the_first_release_is_broken(index: Index, sandbox: Sandbox) -> None:
 
 
 def test_the_first_release_that_a_request_gets_is_broken(demo: Index, sandbox: Sandbox) -> None:
-    """What is kept for another request that satisfies this one runs, and is named; for one that it does not satisfy, nothing is."""
+    """What is kept for another request that satisfies this one runs, as in an outage; for one that it does not satisfy, nothing."""
     sandbox.env["DEMO_IMPORTS"] = str(sandbox.root / "imports")
     keep(sandbox)
+    grow_old(sandbox, HOUR)
     demo.publish(broken_tool("2.0"))
-    named = f"warning: `demo-tool` 2.0 was built but does not start ({BROKEN})"
+    named = f"`demo-tool` 2.0 was built but does not start ({BROKEN})"
     for _ in range(2):
         result = sandbox.lastgood("run", "demo-tool@latest", "--version")
-        expect_version(result, "1.0", f"{named}; running 1.0, which was kept for `demo-tool`")
-    result = sandbox.lastgood("run", "demo-tool>=2", "--version")
-    line = f"{named}; nothing older is kept for this request, running it as `uvx` would"
-    assert (result.status, own_lines(result)) == (1, [line])
-    result = sandbox.lastgood("run", "--refresh", "demo-tool@latest", "--version")
-    assert (result.status, own_lines(result)) == (1, [line])
+        line = f"warning: running `demo-tool` 1.0, last checked 1h ago: {named}; it was kept for `demo-tool`"
+        expect_version(result, "1.0", line)
+    line = f"warning: {named}; nothing older is kept for this request, running it as `uvx` would"
+    for words in (("demo-tool>=2",), ("--refresh", "demo-tool@latest"), ("--offline", "demo-tool==2.0")):
+        result = sandbox.lastgood("run", *words, "--version")
+        assert (result.status, own_lines(result)) == (1, [line]), words
+
+
+def test_what_ones_own_check_refuses_stands_in_for_nothing(demo: Index, sandbox: Sandbox) -> None:
+    """The very environment that the table's `check` has just refused is not what another request kept before there was one."""
+    del demo
+    keep(sandbox)
+    (sandbox.work / "lastgood.toml").write_text('[tools]\ndemo-tool = { check = ["demo-tool", "--exit", "3"] }\n')
+    result = sandbox.lastgood("run", "demo-tool@latest", "--version")
+    (line,) = own_lines(result)
+    assert "1.0 was built but does not start (its `check` failed: exit status 3); nothing older is kept" in line
 
 
 def test_strict_latest_runs_what_is_latest(demo: Index, sandbox: Sandbox) -> None:

@@ -82,8 +82,11 @@ def allows(target: "Target", version: str) -> bool:
 
 
 def near_card(job: "Job", *, whatever_configured: bool = False) -> "tuple[Card, str] | None":
-    """The card of the best near match, and a note on what differs."""
+    """The card of the best near match, and a note on what differs. Never what this request's own `check` has refused."""
+    check = "\t".join(job.request.check)
     for record, generation in near(job.home, job.request, whatever_configured=whatever_configured):
+        if job.record is not None and job.record.refuses(generation.digest, generation.version, check) is not None:
+            continue
         card = refresh.derive_card(job, record, generation)
         if card is not None and _starts(job, card):
             other = record.request.get("interpreter") != job.request.fields["interpreter"]

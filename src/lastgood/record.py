@@ -103,7 +103,8 @@ class Record:
     refused      [{version, digest, error, at, by, check}]: what is not taken again; `check` is the user's smoke test that it failed
     hosts        the hosts that must answer, and those that failures named
     configured   those of them where the tool itself came from at the last refresh; None where that is not known
-    last         {at, outcome, class, reason, words, status} of the last refresh
+    last         {at, outcome, class, reason, words, status, version, fresh, hasty} of the last refresh that asked the index;
+                 `fresh` is the options that asked for news, `hasty` whether someone waited meanwhile
     words        what follows `lastgood run` in the last refresh, up to the tool; none where a credential stands in it
     place        the working directory of the last refresh: `warm --all` asks again from there
     beside       what the hook of the last refresh lists beside its tool
@@ -344,7 +345,7 @@ def _last(data: "dict[str, Any]") -> "dict[str, Any]":
     """What is known of the last refresh. Raises one of _DAMAGE."""
     found = dict(data)
     found |= {name: kind(found[name]) for name, kind in (("at", float), ("status", int)) if name in found}
-    for name in ("outcome", "reason", "version", "words", "class"):
+    for name in ("outcome", "reason", "version", "words", "class", "fresh"):
         _text(found.get(name, ""))
     return found
 

@@ -648,11 +648,9 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     indexes = job.request.indexes if _has_dependencies(kept or record.generation()) else []
     record.hosts = list(dict.fromkeys([*job.request.hosts, *indexes, *others, *named]))[:8]
     record.configured = list(job.request.sources)
-    record.last = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status}
-    record.last["version"] = outcome.version
+    if not job.offline:  # what uv's cache has, or lacks, is no answer of the index
+        record.last = _told_of(job, outcome, now)
     if outcome.kind in (OUTAGE, ANSWER, LOCAL):
-        record.last["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
-        record.last["class"] = finding.kind if finding else ""
         return
     if outcome.kind != NEW:
         _let_go(job, record)
@@ -663,6 +661,30 @@ def _remember(job: Job, record: "Record", outcome: Outcome, kept: "Generation | 
     if outcome.kind == REFUSED and kept is not None:
         one = {"version": kept.version, "digest": kept.digest, "error": outcome.reason, "at": now, "by": "check"}
         record.refuse({**one, "check": outcome.check})
+
+
+def _told_of(job: Job, outcome: Outcome, now: float) -> "dict[str, Any]":
+    """What the record says of a refresh, for people and for those who waited for it."""
+    told = {"at": now, "outcome": outcome.kind, "reason": outcome.reason, "status": outcome.status, "version": outcome.version}
+    told |= {"fresh": _news_words(job), "hasty": job.patience is not None}
+    if outcome.kind in (OUTAGE, ANSWER, LOCAL):
+        told["words"] = without_credentials(outcome.words.decode("utf-8", "replace")[-16384:])
+        told["class"] = outcome.finding.kind if outcome.finding else ""
+    return told
+
+
+def _news_words(job: Job) -> str:
+    """The options that make uvx ask for news which it would else take from its cache."""
+    return "\t".join(sorted(f"{name}={value or ''}" for name, value, kind in job.scene.words.options if kind == "fresh"))
+
+
+def answers_for(job: Job, last: "dict[str, Any]") -> bool:
+    """Whether what another process's refresh came to is what this one would, where nothing may stand in.
+
+    Not where uvx asked for other news, and not the failure of one that gave the index little time.
+    """
+    failed = last.get("outcome") in (OUTAGE, ANSWER)
+    return last.get("fresh") == _news_words(job) and not (failed and last.get("hasty"))
 
 
 def _has_dependencies(generation: "Generation | None") -> bool:

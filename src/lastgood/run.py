@@ -427,7 +427,7 @@ class _Run:
     def _after_another(self, started: float, mode: str, *, offline: bool) -> int:
         """Another process refreshes the same request: wait for it and use what it made, or what it learned.
 
-        The new card is enough to start: 31 processes that queued for the lock would start one after the other.
+        The new card is enough to see that it has ended: 31 processes that queued for the lock would start one after the other.
         """
         lock = f"{self.scene.home}/records/{self.request.id}.lock"
         said = False
@@ -457,16 +457,24 @@ class _Run:
         return os.isatty(2) and not settings.is_on(self.scene.environ.get("PRE_COMMIT"))
 
     def _use_what_came(self, started: float, mode: str, *, offline: bool) -> "int | None":
-        """Do what follows from another process's refresh, as if it had been this one's; None where none has ended since."""
+        """Do what follows from another process's refresh, as if it had been this one's; None where this one has to ask.
+
+        What went wrong on this machine, or without the network, is the other's own, and no later failure takes an answer back.
+        """
         ended = self._read_record()
         if ended is not None:
             return ended
-        if self.card is not None and mode == "strict-cache":
+        if offline:
+            return self._launch(self.card) if self.card is not None else None
+        last, job = self.record.last if self.record is not None else {}, self._job()
+        answered = last.get("outcome") in (refresh.NEW, refresh.UNCHANGED, refresh.REFUSED)
+        if mode != "strict-latest" and self.card is not None and self.card.asked >= started and not answered:
             return self._launch(self.card)
-        last = self.record.last if self.record is not None else {}
-        if float(last.get("at", 0.0)) < started or last.get("outcome") not in refresh.KINDS:
+        if float(last.get("at", 0.0)) < started or not (answered or last.get("outcome") in (refresh.OUTAGE, refresh.ANSWER)):
             return None
-        return self._refreshed(self._job(), refresh.replay(last, self.request.fallback_on), mode, offline=offline)
+        if mode == "strict-latest" and not refresh.answers_for(job, last):
+            return None
+        return self._refreshed(job, refresh.replay(last, self.request.fallback_on), mode, offline=offline)
 
     def _refreshed(self, job: "Job", outcome: "Outcome", mode: str, *, offline: bool) -> int:
         """Run what a refresh came to that was waited for."""
@@ -493,7 +501,7 @@ class _Run:
         if mode != "strict-latest" and self.card is not None:
             self._warn(f"{named}; keeping {self.card.version}")
             return self._launch(self.card)
-        if mode != "strict-latest":
+        if mode.startswith("prefer"):
             self._run_near(named)
         reason = "nothing older is kept for this request" if self.card is None else "the mode is `strict-latest`"
         self._warn(f"{named}; {reason}, running it as `uvx` would")
@@ -505,7 +513,7 @@ class _Run:
 
         near = ladder.near_card(self._job())
         if near is not None:
-            self._warn(f"{named}; running {near[0].version}, which was {near[1]}")
+            notices.say_stands_in(self.scene, near[0], f"{named}; it was {near[1]}")
             self._launch(near[0])
 
     def _local(self, job: "Job", outcome: "Outcome", mode: str) -> int:

@@ -194,7 +194,7 @@ def _row(
         "hosts": record.hosts,
         "index": breaker.shown(next(iter(record.hosts if record.configured is None else record.configured), "")),
         "bytes": sum(generations.size(home, one.id) for one in record.generations),
-        "last": {name: value for name, value in record.last.items() if name != "words"},
+        "last": {name: value for name, value in record.last.items() if name not in ("words", "fresh", "hasty")},
     }
 
 
