@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -230,6 +232,25 @@ def test_an_index_that_was_killed_is_noticed(index: Index, index_factory: IndexF
         index.requests()
     index.close()
     assert (index.running, other.running, other.requests()) == (False, True, [])
+
+
+def test_who_is_first_to_notice_an_end_takes_nothing_from_the_others(index: Index, index_factory: IndexFactory) -> None:
+    """Threads that ask at once whether a killed index runs all hear no, and another index can be started and closed."""
+    os.kill(index.pid, signal.SIGKILL)
+    wait_for(lambda: not _alive(index.pid), "the index process to end")
+    together = threading.Barrier(8)
+
+    def ask() -> bool:
+        together.wait(30)
+        return index.running
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [future.result() for future in [pool.submit(ask) for _ in range(8)]]
+    assert answers == [False] * 8
+    other = index_factory()
+    assert (other.running, other.requests()) == (True, [])
+    other.close()
+    assert not _alive(other.pid)
 
 
 def test_an_index_has_nothing_of_another(index: Index, index_factory: IndexFactory) -> None:

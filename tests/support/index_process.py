@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -42,9 +43,13 @@ class IndexProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it can still be talked to."""
-        self._gone = self._gone or _template().ask(f"running {self.pid}") == "no"
-        return not self._gone
+        """Whether it can still be talked to: its end of the pipe is open for as long as it runs."""
+        with self._lock:
+            if self._gone:
+                return False
+            poll = select.poll()
+            poll.register(self._from, 0)  # a hang-up is told whatever is asked for
+            return not poll.poll(0)
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:  # JSON
         """Send a message and return the answer."""
@@ -62,10 +67,11 @@ class IndexProcess:
         """End it, and its ports and connections, before this returns."""
         with contextlib.suppress(BrokenPipeError):  # what an index that was killed has not read
             self._to.close()
-        self._from.close()
-        if not self._gone:  # else the number may be another's
-            _template().ask(f"end {self.pid}")
-            self._gone = True
+        with self._lock:
+            self._from.close()
+            if not self._gone:  # else the number may be another's
+                self._gone = True
+                _template().ask(f"end {self.pid}")
 
 
 class _Template:

@@ -9,6 +9,7 @@ its own pipe, as ever.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ def main() -> None:
         if not message:
             return
         question, _, pid = message.decode().partition(" ")
-        control.sendall(_start(control, descriptors) if question == "start" else QUESTIONS[question](int(pid)))
+        control.sendall(_start(control, descriptors) if question == "start" else _end(int(pid)))
 
 
 def _start(control: socket.socket, descriptors: list[int]) -> bytes:
@@ -52,19 +53,13 @@ def _serve() -> None:
         os._exit(status)  # not back into the template
 
 
-def _running(pid: int) -> bytes:
-    """Whether an index process has not ended by itself; its end is told once."""
-    return b"no" if os.waitpid(pid, os.WNOHANG)[0] else b"yes"
-
-
 def _end(pid: int) -> bytes:
     """End an index process, and with it its ports and connections, before this is answered."""
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    with contextlib.suppress(ChildProcessError):  # it has been ended before: the number may be another's
+        if not os.waitpid(pid, os.WNOHANG)[0]:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
     return b"ended"
-
-
-QUESTIONS = {"running": _running, "end": _end}
 
 
 if __name__ == "__main__":
