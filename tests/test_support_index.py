@@ -253,6 +253,22 @@ def test_who_is_first_to_notice_an_end_takes_nothing_from_the_others(index: Inde
     assert not _alive(other.pid)
 
 
+def test_indexes_outlive_what_they_were_forked_from(index: Index, index_factory: IndexFactory) -> None:
+    """When that was killed they serve on, new ones can be started, and each is closed like any other."""
+    index.publish(demo_tool("1.0"))
+    template = _parent(index.pid)
+    os.kill(template, signal.SIGKILL)
+    wait_for(lambda: not _alive(template), "the process that indexes are forked from to end")
+    other = index_factory()
+    assert (index.running, other.running, _parent(other.pid) != template) == (True, True, True)
+    assert (_get(f"{index.url}demo-tool/")[0], _get(f"{other.url}demo-tool/")[0]) == (200, 404)
+    index.close()
+    wait_for(lambda: not _alive(index.pid), "the index process to end")
+    assert (index.running, other.running, other.requests()[0].status) == (False, True, 404)
+    other.close()
+    assert not _alive(other.pid)
+
+
 def test_an_index_has_nothing_of_another(index: Index, index_factory: IndexFactory) -> None:
     """Processes, ports, releases, faults, requests and credentials are each one's own, though one comes after the other."""
     index.publish(demo_tool("1.0"))
@@ -273,6 +289,10 @@ def test_a_closed_index_has_left_its_ports(index: Index) -> None:
     index.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), 5)
+
+
+def _parent(pid: int) -> int:
+    return int(subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout)
 
 
 def _alive(pid: int) -> bool:

@@ -23,6 +23,7 @@ from typing import Any
 from tests.support.index_template import LONGEST
 
 ROOT = Path(__file__).parents[2]
+_STARTING = threading.Lock()
 
 
 class IndexProcess:
@@ -32,14 +33,19 @@ class IndexProcess:
         """Start it."""
         self._lock = threading.Lock()
         self._gone = False
+        self._template = _running_template()
         reads, gives = os.pipe()
         hears, says = os.pipe()
+        self._to, self._from = open(gives, "wb"), open(hears, "rb")  # noqa: SIM115  # descriptors; `end` closes them
         try:
-            self.pid = int(_template().ask("start", reads, says))
+            self.pid = int(self._template.ask("start", reads, says))
+        except BaseException:
+            self._to.close()
+            self._from.close()
+            raise
         finally:
             os.close(reads)
             os.close(says)
-        self._to, self._from = open(gives, "wb"), open(hears, "rb")  # noqa: SIM115  # descriptors; `end` closes them
 
     @property
     def running(self) -> bool:
@@ -71,7 +77,7 @@ class IndexProcess:
             self._from.close()
             if not self._gone:  # else the number may be another's
                 self._gone = True
-                _template().ask(f"end {self.pid}")
+                self._template.end(self.pid)
 
 
 class _Template:
@@ -95,12 +101,24 @@ class _Template:
     def ask(self, question: str, *descriptors: int) -> str:
         """Ask something, handing descriptors over, and return the answer."""
         with self._lock:
-            socket.send_fds(self._control, [question.encode()], descriptors)
-            answer = self._control.recv(LONGEST).decode()
+            try:
+                socket.send_fds(self._control, [question.encode()], descriptors)
+                answer = self._control.recv(LONGEST).decode()
+            except OSError as error:
+                raise _EndedError from error
         if not answer:
-            message = "the process that indexes are forked from has ended"
-            raise RuntimeError(message)
+            raise _EndedError
         return answer
+
+    def end(self, pid: int) -> None:
+        """End an index process; one whose template is gone ends with its own pipe, after this has returned."""
+        with contextlib.suppress(_EndedError):
+            self.ask(f"end {pid}")
+
+    @property
+    def ended(self) -> bool:
+        """Whether it can fork no more."""
+        return self._process.poll() is not None
 
     def close(self) -> None:
         """End it."""
@@ -108,9 +126,22 @@ class _Template:
         self._process.wait()
 
 
+class _EndedError(RuntimeError):
+    def __init__(self) -> None:
+        super().__init__("the process that indexes are forked from has ended")
+
+
+def _running_template() -> _Template:
+    """Return the one of this process, a new one where it has ended."""
+    with _STARTING:
+        if _template().ended:
+            _template.cache_clear()
+        return _template()
+
+
 @cache
 def _template() -> _Template:
-    """Return the one of this process, started when the first index is."""
+    """Start it, when the first index is."""
     template = _Template()
     atexit.register(template.close)
     return template
