@@ -222,6 +222,34 @@ def test_the_index_dies_with_its_parent(tmp_path: Path) -> None:
     wait_for(lambda: not _alive(pid), "the index process to end")
 
 
+def test_a_fork_of_the_tests_holds_nobody_up(tmp_path: Path) -> None:
+    """They end while a process that they have forked, with all that they had open, lives on."""
+    code = (
+        "import os, pathlib, sys; from tests.support.index import Index; index = Index.start(pathlib.Path(sys.argv[1])); "
+        "os.fork() or (sys.stdin.read(), os._exit(0)); index.close()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT, stdin=subprocess.PIPE) as parent:
+        assert parent.wait(30) == 0
+
+
+def test_an_answer_that_was_not_waited_for_is_nobody_elses(index: Index, index_factory: IndexFactory) -> None:
+    """Interrupted while an index is started, the next one that is started is the one that is held."""
+    template = _parent(index.pid)
+    os.kill(template, signal.SIGSTOP)
+    previous = signal.signal(signal.SIGALRM, _interrupt)
+    try:
+        with pytest.raises(_Interrupted):
+            _start_when_interrupted(index_factory)
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    if _alive(template):
+        os.kill(template, signal.SIGCONT)
+    other = index_factory()
+    os.kill(other.pid, signal.SIGKILL)
+    wait_for(lambda: not other.running, "the index process to end")
+    assert (index.running, index.requests()) == (True, [])
+
+
 def test_an_index_that_was_killed_is_noticed(index: Index, index_factory: IndexFactory) -> None:
     """It neither runs nor answers, its end can be asked for once more, and another one is none the worse."""
     other = index_factory()
@@ -289,6 +317,20 @@ def test_a_closed_index_has_left_its_ports(index: Index) -> None:
     index.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), 5)
+
+
+class _Interrupted(Exception):  # noqa: N818  # nothing is wrong
+    pass
+
+
+def _interrupt(*_: object) -> None:
+    raise _Interrupted
+
+
+def _start_when_interrupted(index_factory: IndexFactory) -> None:
+    """Start an index, and be interrupted while it does not answer."""
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    index_factory()
 
 
 def _parent(pid: int) -> int:

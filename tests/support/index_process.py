@@ -100,12 +100,16 @@ class _Template:
 
     def ask(self, question: str, *descriptors: int) -> str:
         """Ask something, handing descriptors over, and return the answer."""
+        answer = ""
         with self._lock:
             try:
                 socket.send_fds(self._control, [question.encode()], descriptors)
                 answer = self._control.recv(LONGEST).decode()
             except OSError as error:
                 raise _EndedError from error
+            finally:
+                if not answer:
+                    self.close()  # an answer that is still to come would be taken for that of the next question
         if not answer:
             raise _EndedError
         return answer
@@ -121,8 +125,9 @@ class _Template:
         return self._process.poll() is not None
 
     def close(self) -> None:
-        """End it."""
+        """End it, though a fork of this process may hold its socket open, and it may be stopped."""
         self._control.close()
+        self._process.kill()
         self._process.wait()
 
 
