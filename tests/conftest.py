@@ -79,7 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist, without which there are no workers
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """Distribute by groups where the command line says `-n` and nothing about how."""
+    """Distribute by groups where the command line says `-n` and nothing about how, or `--dist load`, which comes to the same."""
     from tests.support.distribution import Groupwise  # noqa: PLC0415  # imports pytest-xdist
 
     return Groupwise(config, log) if config.getoption("dist") == "load" else None

@@ -1,7 +1,8 @@
 """Which worker runs a test under `pytest -n 2`: any worker any test, but what shares something expensive runs in one.
 
 A group of tests is listed here because a fixture of its module provokes or builds a world for all of them: in two workers it would
-be made twice. Nothing but time depends on it. `--dist` on the command line is obeyed instead.
+be made twice. Nothing but time depends on it. A `--dist` on the command line is obeyed instead, except `load`: `-n`
+alone comes to the same.
 
 pytest-xdist has a mark for this, `xdist_group`; with pytest 9.2 it is ignored (pytest-xdist 1386).
 """
