@@ -1094,6 +1094,10 @@ def test_a_hook_whose_words_are_plain_uvxs(demo: Index, sandbox: Sandbox) -> Non
         ("uvx -n --env-file .env demo-tool", f"leave out `--no-cache` and `--env-file`, and {SHIM_OR_RUN}"),
         ("uvx --version", "nothing can be kept of it (no tool is named)"),
         ("uvx ./demo-tool", "nothing can be kept of it (`./demo-tool` is not the name of a package)"),
+        ("uvx --no-cache ./demo-tool", "nothing can be kept of it (`./demo-tool` is not the name of a package)"),
+        ("uvx -n python3.12", "nothing can be kept of it (a Python interpreter is asked for)"),
+        ("uvx -n --from /x/y demo-tool", "nothing can be kept of it (`/x/y` is not the name of a package)"),
+        ("uvx -n --from demo-tool demo-tool", f"leave out `--no-cache`, and {SHIM_OR_RUN}"),
         (
             "env UV_NO_CACHE=1 uvx demo-tool",
             "nothing can be kept of it (`UV_NO_CACHE` is set: the environment does not outlive the call)",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lastgood.card import Card
     from lastgood.identity import Request
     from lastgood.refresh import Job
+    from lastgood.request import Words
     from lastgood.targets import Target
     from lastgood.uv import Result
 
@@ -216,10 +217,20 @@ def to_be_kept(step: str, refusal: "request.Handover | None") -> str:
         return step
     words = refusal.words
     options = [name for name, _, kind in words.options if kind == "hand"] if words is not None and words.target else []
-    if not options:
-        return f"nothing can be kept of it ({refusal.reason})"
+    lasting = _nameless(words) if words is not None and options else refusal.reason
+    if lasting:
+        return f"nothing can be kept of it ({lasting})"
     named = " and ".join(f"`{name}`" for name in dict.fromkeys(options))
     return f"leave out {named}, and {step}"
+
+
+def _nameless(words: "Words") -> str:
+    """Why a call names no package, whatever its options; "" where it does."""
+    try:
+        targets.parse((words.value("--from") or words.target).strip())
+    except request.Handover as refusal:
+        return refusal.reason
+    return ""
 
 
 def installed(environ: "dict[str, str]", wanted: "Target", beside: "Sequence[str]") -> "str | None":
