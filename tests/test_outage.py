@@ -726,8 +726,101 @@ def test_a_blank_in_a_variable_that_holds_one_address(
     assert [file for file in record.request["files"] if file.startswith("place:")] == []
 
 
+def by_an_option(name: str, variable: str) -> Callable[[Sandbox, str, str], list[str]]:
+    """Name an index in an option, and without credentials in the variable for the commands that take no such option."""
+
+    def arrange(sandbox: Sandbox, url: str, public: str) -> list[str]:
+        sandbox.env[variable] = public
+        return [f"{name}={url}"]
+
+    return arrange
+
+
+def by_a_line_of_uvs_configuration(line: str) -> Callable[[Sandbox, str, str], list[str]]:
+    """Name an index in uv's configuration file; the line says where in it."""
+
+    def arrange(sandbox: Sandbox, url: str, _: str) -> list[str]:
+        path = sandbox.config_home / "uv" / "uv.toml"
+        path.parent.mkdir()
+        path.write_text(line.replace("URL", f"'{url}'"))
+        return []
+
+    return arrange
+
+
+ONE_ADDRESS = {
+    "--default-index": by_an_option("--default-index", "UV_DEFAULT_INDEX"),
+    "--index-url": by_an_option("--index-url", "UV_INDEX_URL"),
+    "[[index]]": by_a_line_of_uvs_configuration("[[index]]\nurl = URL\ndefault = true\n"),
+    "index-url": by_a_line_of_uvs_configuration("index-url = URL\n"),
+}
+
+
+@pytest.mark.parametrize("arrange", ONE_ADDRESS.values(), ids=ONE_ADDRESS)
 @pytest.mark.parametrize(
-    ("variable", "value", "places", "kept"),
+    ("user", "password"),
+    [
+        (f"{USER} {USER}", f"{SECRET} {SECRET}"),
+        (USER, f"80 {SECRET}"),  # where an address ended at a blank, this would be a port
+        (USER, f'80" {SECRET}"'),
+    ],
+)
+def test_a_blank_in_an_option_or_a_line_that_holds_one_address(
+    index_factory: IndexFactory,
+    sandbox_factory: SandboxFactory,
+    arrange: Callable[[Sandbox, str, str], list[str]],
+    user: str,
+    password: str,
+) -> None:
+    """It is part of a name or a password there, too: no part of either is kept or shown, and the host is known."""
+    index = index_factory(auth=(user, password))
+    sandbox = sandbox_factory(index)
+    del sandbox.env["UV_DEFAULT_INDEX"]
+    words = arrange(sandbox, f"{index.scheme}://{user}:{password}@{index.host}/simple/", index.url)
+    index.publish(demo_tool("1.0"))
+    results = [sandbox.lastgood("run", *words, "demo-tool", "--version"), sandbox.lastgood("doctor", "--json")]
+    sandbox.wait_quiet()
+    expect_version(results[0], "1.0")
+    found = [one for one in results[1].json()["findings"] if one["check"] == "index" and index.host in one["words"]]
+    assert [one["words"].partition("` (")[0] for one in found] == [f"`{index.url}"]
+    index.fault(503)
+    grow_old(sandbox, HOUR)
+    asked = [["run", *words, "demo-tool"], ["warm", *words, "demo-tool"], ["why", *words, "demo-tool"], ["history", "demo-tool"]]
+    asked += [["warm", "--check", *words, "demo-tool"], ["run", *words, "demo-tool==3"]]
+    calls = [["lastgood", "run", *words, "demo-tool"], ["lastgood", "run", *" ".join(words).split("=", 1), "demo-tool"]]
+    asked += [*(["warm", f"--words={shlex.join(call)}"] for call in calls), ["warm", "--all"]]
+    asked += [["doctor"], ["doctor", "--json"], ["status"], ["status", "--json"], ["report", "-"]]
+    results += [sandbox.lastgood(*one) for one in asked]
+    sandbox.wait_quiet()
+    assert secrets_in(sandbox, *results) == []
+    kept = next(record for record in all_records(sandbox) if record.generations)
+    assert (kept.hosts, kept.configured) == ([index.host], [index.host])
+    assert list(open_hosts(sandbox)) == [index.host]
+
+
+@pytest.mark.parametrize(
+    "name", ["--index", "--extra-index-url", "--find-links", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"]
+)
+def test_a_blank_in_a_list_of_addresses(index_factory: IndexFactory, sandbox_factory: SandboxFactory, name: str) -> None:
+    """Where uv ends the address at it, plain uvx runs, and what was meant to be a password is kept and shown no more than one."""
+    index = index_factory()
+    sandbox = sandbox_factory(index)
+    index.publish(demo_tool("1.0"))
+    keep(sandbox)
+    url = f"http://127.0.0.1:9 {SECRET}@{index.host}/simple/"
+    words = [f"{name}={url}"] if name.startswith("--") else []
+    sandbox.env |= {} if words else {name: url}
+    asked = [["run", *words, "demo-tool", "--version"], ["why", *words, "demo-tool"], ["warm", *words, "demo-tool"]]
+    results = [sandbox.lastgood(*one) for one in [*asked, ["warm", "--all"], ["status", "--json"], ["report", "-"]]]
+    sandbox.wait_quiet()
+    told = "a sign ends the address of an index: in a password a blank is written `%20`, a comma `%2C`"
+    assert (told in results[1].out + results[1].err) == ("links" not in name.lower()), results[1]
+    assert [str(result) for result in results if SECRET in "".join([result.out, *own_lines(result)])] == []
+    assert secrets_in(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "places", "kept"),
     [
         ("UV_DEFAULT_INDEX", "/a b,c", ["/a b,c"], "/a b,c"),
         ("UV_INDEX_URL", "http://u:80 p@h/x", [], "http://h/x"),
@@ -735,13 +828,54 @@ def test_a_blank_in_a_variable_that_holds_one_address(
         ("UV_FIND_LINKS", "/a b, /c", ["/a b", " /c"], "/a b, /c"),
         ("UV_EXTRA_INDEX_URL", "http://u:p\tp@h/x /a", ["/a"], "http://h/x /a"),
         ("UV_INDEX", "http://u:p@h/x /a\t/b", ["/a", "/b"], "http://h/x /a\t/b"),
+        ("--default-index", "/a b,c", ["/a b,c"], "/a b,c"),
+        ("--default-index", "name=http://u:80 p@h/x", [], "name=http://h/x"),
+        ("--index-url", 'http://u:80" p"@h/x', [], "http://h/x"),
+        ("--find-links", "http://u:80 p@h/x,/a b", ["/a b"], "http://h/x,/a%20b"),
+        ("--extra-index-url", "http://u:p\tp@h/x /a", ["/a"], "http://h/x /a"),
+        ("--index", "http://u:p@h/x /a\t/b", ["/a", "/b"], "http://h/x /a\t/b"),
+        ("--constraints", "http://u:80 p@h/x", [], "http://h/x"),
     ],
 )
-def test_a_variable_is_taken_apart_as_uv_does_it(variable: str, value: str, places: list[str], kept: str) -> None:
-    """Some are lists with blanks between, one with commas, others hold one value: what is left of it is no place to look at."""
-    environ = {variable: value}
-    assert request.places_named(request.Words(), environ) == places
-    assert request.variables(environ) == [(variable, kept)]
+def test_an_option_or_a_variable_is_taken_apart_as_uv_does_it(name: str, value: str, places: list[str], kept: str) -> None:
+    """Some are lists with blanks between, two with commas, others hold one value: what is left of it is no place to look at."""
+    words = request.Words()
+    words.options = [(name, value, "resolve")] if name.startswith("--") else []
+    environ = {} if words.options else {name: value}
+    assert request.places_named(words, environ) == places
+    assert [*request.options(words), *request.variables(environ)] == [(name, kept)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ends"),
+    [
+        ("UV_INDEX", "http://u:80 p@h", True),
+        ("--index", "http://u:a b p@h/x http://h", True),
+        ("--find-links", "http://u:80 p,p@h/x", True),
+        ("--find-links", "http://u:80 p@h/x,./p@1", False),
+        ("--find-links", "p@1,/p", False),
+        ("--default-index", "http://u:80 p@h/x", False),
+        ("UV_EXTRA_INDEX_URL", "http://u:p@h/x http://u:p@h/y /a@b", False),
+    ],
+)
+def test_the_rest_of_a_password_in_a_list(name: str, value: str, *, ends: bool) -> None:
+    """It is known by the `@` in what follows an address and is no address itself; a path in the list may have one further in."""
+    words = request.Words()
+    words.options = [(name, value, "resolve")] if name.startswith("--") else []
+    assert request.ends_within_a_password(words, {} if words.options else {name: value}) == ends
+
+
+@pytest.mark.parametrize("name", ["--constraints", "UV_CONSTRAINT"])
+@pytest.mark.parametrize("password", [f"{SECRET} {SECRET}", f"80 {SECRET}"])
+def test_an_address_in_the_place_of_a_file_is_uvxs(demo: Index, sandbox: Sandbox, name: str, password: str) -> None:
+    """What plain uvx is left to do is told without any part of the address: a blank may have split its password."""
+    value = f"http://{USER}:{password}@{demo.host}/simple/"
+    words = [f"{name}={value}"] if name.startswith("--") else []
+    sandbox.env |= {} if words else {name: value}
+    results = [sandbox.lastgood(*verb, *words, "demo-tool") for verb in (["why"], ["warm"], ["warm", "--check"])]
+    told = "an address stands in the place of a file"
+    assert told in results[0].out + results[0].err, results
+    assert secrets_in(sandbox, *results) == []
 
 
 def test_a_configuration_file_with_a_blank_in_its_name(demo: Index, sandbox: Sandbox) -> None:
@@ -766,6 +900,9 @@ def test_a_configuration_file_with_a_blank_in_its_name(demo: Index, sandbox: San
         ("https://u:p@h/x?k=p#sha256=1", "https://h/x~f7632aa8#sha256=1"),
         ('["https://h/x","u@h?"]', '["https://h/x","u@h?"]'),
         ('--index=https://u:p p"p@h/x y@z', "--index=https://h/x y@z"),
+        ("'--index=https://u:80 p@h/x' https://u:80 p@h?", "'--index=https://h/x' https://h?"),
+        ("--index http://h:80 x@1 a/b, http://h:80 x@git+http://h/x", "--index http://h:80 x@1 a/b, http://h:80 x@git+http://h/x"),
+        ('["http://h:80", "u@h/x"]', '["http://h:80", "u@h/x"]'),
         ("https://h x@1, http://h:80 x@1", "https://h x@1, http://h:80 x@1"),
         ("https://h/x\nu@h?k=1\nhttps://h\nx@1", "https://h/x\nu@h?k=1\nhttps://h\nx@1"),
         ("is it `https://h/x`?", "is it `https://h/x`?"),

@@ -310,8 +310,10 @@ def _fingerprint(made: Request, scene: "Scene", words: "Words") -> None:
     stamps = [surroundings.stamp(path) for path in made.configuration.files]
     files = made.uv_files = surroundings.uv_files(words, environ)
     contents = [_content(path, stamps) for path in files]
-    named = [os.path.abspath(path) for path in request.files_named(words, environ)]
+    named = [_file(path) for path in request.files_named(words, environ)]
     contents += [_requirements(path, stamps) for path in named if path not in files]
+    if request.ends_within_a_password(words, environ):  # uv's own words would bring the rest of it into the record
+        raise request.Handover("a sign ends the address of an index: in a password a blank is written `%20`, a comma `%2C`")
     contents += [_place(os.path.abspath(path), stamps) for path in request.places_named(words, environ)]
     if made.target.name:
         stamps.append(surroundings.stamp(surroundings.receipt(environ, made.target.name)))
@@ -363,6 +365,13 @@ def _content(path: str, stamps: "list[tuple[str, int, int]]") -> str:
     return f"{os.path.basename(path)}:{_digest(request.without_credentials(text), 16)}"
 
 
+def _file(named: str) -> str:
+    """The path of a file that an option or a variable names; hands over an address, of which no part is shown."""
+    if "://" in named:
+        raise request.Handover("an address stands in the place of a file")
+    return os.path.abspath(named)
+
+
 def _requirements(path: str, stamps: "list[tuple[str, int, int]]") -> str:
     """As `_content`; hands over what leads on to other files, or is none."""
     if not os.path.isfile(path):
@@ -407,7 +416,7 @@ def _settle(made: Request, configuration: "Configuration") -> None:
 
 
 def _index_urls(words: "Words", environ: "Mapping[str, str]") -> "list[str]":
-    values = [value for name, value, _ in words.options if value and "://" in value and name.endswith(("index", "url", "links"))]
+    values = [value for value in request.places_of(words) if "://" in value]
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"):
         values += request.values_of(name, environ)
     return values

@@ -109,7 +109,7 @@ def indexes(patient: Patient) -> "list[Index]":
     files = surroundings.uv_files(request.Words(), environ)
     found += [Index(url, "uv's configuration", default=default) for url, default in project.uv_indexes(files)]
     if patient.uv is not None and not any(one.default for one in found):
-        found.append(Index(uv.default_index(patient.uv, environ), "uv's default", default=True))
+        found.append(Index(request.as_one(uv.default_index(patient.uv, environ)), "uv's default", default=True))
     for record in patient.records:
         pairs = [*record.request.get("options", []), *record.request.get("variables", [])]
         named = [(name, value) for name, value in pairs if name in (*_INDEX_OPTIONS, *_INDEX_VARIABLES)]

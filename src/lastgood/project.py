@@ -404,7 +404,7 @@ def uv_indexes(files: "list[str]") -> "list[tuple[str, bool]]":
         found += [(url, False) for url in (*_listed(data.get("extra-index-url")), *_listed(data.get("find-links")))]
         tables = [index for index in _listed(data.get("index")) if isinstance(index, dict)]
         found += [(index.get("url"), index.get("default") is True) for index in tables]
-    return [(url, default) for url, default in found if isinstance(url, str)]
+    return [(request.as_one(url), default) for url, default in found if isinstance(url, str)]
 
 
 def _listed(value: object) -> "list[Any]":

@@ -9,7 +9,7 @@ import time
 from lastgood import behind, breaker, generations, launch, locks, messages, outage, paths, stopping, surroundings, uv
 from lastgood import card as cards
 from lastgood.errors import Damage, LastgoodError, LaunchFailed, NoUvError
-from lastgood.request import without_credentials
+from lastgood.request import as_one, without_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -719,7 +719,7 @@ def _asked_with(job: Job) -> "tuple[list[str], str, list[str]]":
     words = [word for word, kind in given if kind not in _OF_ONE_RUN]
     words += [f"--cooldown={scene.words.flags['cooldown']}"] if "cooldown" in scene.words.flags else []
     words.append(scene.words.plain[scene.words.cut])
-    hidden = any(without_credentials(word) != word for word in (*words, *scene.beside))
+    hidden = any(without_credentials(word) != word for word in map(as_one, (*words, *scene.beside)))
     return ([] if hidden else words), scene.origin or scene.cwd, [] if hidden else list(scene.beside)
 
 
@@ -829,7 +829,7 @@ def derive_card(job: Job, record: "Record", generation: "Generation") -> "cards.
     card.base_size, card.base_mtime = generation.base
     card.uv, card.nofile, card.source = generation.uv, int(generation.open_files), generation.source
     named = "\t".join([request.source, *request.extra])
-    if without_credentials(named) == named:
+    if without_credentials(as_one(named)) == as_one(named):
         card.spec, card.extra, card.lean = request.source, "\t".join(request.extra), 1
     card.asked, card.held = record.standing_of(generation)
     card.mode, card.max_age, card.patience, card.stale_max = request.mode, request.max_age, request.patience, request.stale_max

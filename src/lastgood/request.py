@@ -84,9 +84,19 @@ _FILES = ("--constraints", "--build-constraints", "--overrides", "--with-require
 _PLACES = ("--index", "--default-index", "--index-url", "--extra-index-url", "--find-links")
 _FILE_VARIABLES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE")
 _PLACE_VARIABLES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
-_SEPARATORS = {"UV_DEFAULT_INDEX": "", "UV_INDEX_URL": "", "UV_CONFIG_FILE": "", "UV_FIND_LINKS": ",", "UV_EXTRA_INDEX_URL": " "}
-"""What uv takes those of both apart at ("": they hold one value); the others at any blank."""
-_BLANKS_WITHIN = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS")
+_SEPARATORS = {
+    "UV_DEFAULT_INDEX": "",
+    "UV_INDEX_URL": "",
+    "UV_CONFIG_FILE": "",
+    "UV_FIND_LINKS": ",",
+    "UV_EXTRA_INDEX_URL": " ",
+    "--default-index": "",
+    "--index-url": "",
+    "--find-links": ",",
+    "--extra-index-url": " ",
+}
+"""What uv takes the values of places and of variables apart at ("": they hold one value); the others at any blank."""
+_BLANKS_WITHIN = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS", "--default-index", "--index-url", "--find-links", *_FILES)
 _ESCAPED = {ord(" "): "%20", ord('"'): "%22", ord("\t"): None, ord("\n"): None, ord("\r"): None}
 """What of an address would end it in a text, as uv reads it."""
 
@@ -544,9 +554,17 @@ def _end_of_authority(text: str, start: int) -> int:
     if text[end : end + 1] not in (" ", "\t", '"'):
         return end
     stop = min((at for sign in "/?#\r\n" if (at := text.find(sign, end)) >= 0), default=len(text))
-    _, colon, rest = text[start : max(start, text.rfind("@", end, stop))].partition(":")
-    is_port = not _BLANK.isdisjoint(rest) and rest.replace('"', " ").split(" ")[0].isdigit()
+    at = text.rfind("@", end, stop)
+    _, colon, rest = text[start : max(start, at)].partition(":")
+    port = rest.replace('"', " ").split(" ")[0]
+    is_port = not _BLANK.isdisjoint(rest) and port.isdigit() and not (rest[len(port)] == " " and _is_host(text, at + 1, stop))
     return stop if colon and not is_port else end
+
+
+def _is_host(text: str, start: int, end: int) -> bool:
+    """Whether what stands between an `@` and a sign that ends a host can be one: then what looked like a port is a password."""
+    host = text[start:end]
+    return _BLANK.isdisjoint(host) and not host.endswith(":") and text[end : end + 1] in ("/", "?", "#")
 
 
 def _until(signs: str, text: str, at: int) -> int:
@@ -573,15 +591,13 @@ def variables(environ: "Mapping[str, str]") -> "list[tuple[str, str]]":
             continue
         if any(word in name for word in _SECRET_WORDS):
             continue
-        kept.append((name, without_credentials(_one(environ[name]) if name in _BLANKS_WITHIN else environ[name])))
+        kept.append((name, public(name, environ[name])))
     return sorted(kept)
 
 
 def options(words: Words) -> "list[tuple[str, str]]":
     """The options that decide what is resolved, sorted by name, values in their order, without credentials."""
-    kept = [
-        (name, without_credentials(value or "")) for name, value, kind in words.options if kind == "resolve" and name != "--from"
-    ]
+    kept = [(name, public(name, value or "")) for name, value, kind in words.options if kind == "resolve" and name != "--from"]
     return sorted(kept, key=lambda pair: pair[0])
 
 
@@ -619,15 +635,34 @@ def project(words: Words, environ: "Mapping[str, str]") -> "str | None":
 
 def values_of(variable: str, environ: "Mapping[str, str]") -> "list[str]":
     """What a variable names, taken apart as uv does it: elsewhere a blank or a comma is a letter of a path or a password."""
-    value = environ.get(variable, "")
-    sign = _SEPARATORS.get(variable)
+    return _taken_apart(variable, environ.get(variable, ""))
+
+
+def places_of(words: Words) -> "list[str]":
+    """What the options name as an index or as links, in their order, taken apart in the same way."""
+    return [part for name, value, _ in words.options if name in _PLACES for part in _taken_apart(name, value or "")]
+
+
+def _taken_apart(name: str, value: str) -> "list[str]":
+    sign = _SEPARATORS.get(name)
     parts = value.split(sign or None) if sign != "" else [value]
-    return [_one(part) for part in parts if part.strip()]
+    return [as_one(part) for part in parts if part.strip()]
 
 
-def _one(value: str) -> str:
-    """A value; where it is an address, so that no blank in a password ends it."""
+def as_one(value: str) -> str:
+    """A value that holds one thing; where that is an address, so that no blank in a password ends it."""
     return value.strip().translate(_ESCAPED) if "://" in value else value
+
+
+def public(name: str, value: str) -> str:
+    """The value of an option or a variable without credentials: as it may be stored and shown."""
+    return without_credentials(as_one(value) if name in _BLANKS_WITHIN else value)
+
+
+def public_word(word: str) -> str:
+    """A word of a command line without credentials: where it is one address, or an option with one, no blank ends that."""
+    is_one = word.count("://") == 1 and " " not in word.partition("://")[0]
+    return without_credentials(as_one(word) if is_one else word)
 
 
 def files_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
@@ -640,10 +675,22 @@ def files_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
 
 def places_named(words: Words, environ: "Mapping[str, str]") -> "list[str]":
     """Index and find-links values that are no URL: local directories or files."""
-    values = [value for name in _PLACES for value in words.values(name)]
+    values = places_of(words)
     for variable in _PLACE_VARIABLES:
         values += values_of(variable, environ)
     return [value.split("=", 1)[-1] for value in values if "://" not in value]
+
+
+def ends_within_a_password(words: Words, environ: "Mapping[str, str]") -> bool:
+    """Whether what follows an address in a list looks like the rest of that: a user's name or password holds what ends it."""
+    given = [(name, value or "") for name, value, _ in words.options if name in _PLACES]
+    given += [(name, environ.get(name, "")) for name in _PLACE_VARIABLES]
+    return any(
+        "@" in part.partition("/")[0] and "://" not in part
+        for name, value in given
+        if "://" in value and "@" in value
+        for part in _taken_apart(name, value)[1:]
+    )
 
 
 def card_key(
@@ -659,7 +706,7 @@ def card_key(
     `beside` is what a hook has besides the tool.
     """
     fields = [words.target, "from=" + without_credentials(words.value("--from") or "")]
-    fields += [f"{name}={without_credentials(value or '')}" for name, value, kind in words.options if kind != "output" or value]
+    fields += [f"{name}={public(name, value or '')}" for name, value, kind in words.options if kind != "output" or value]
     fields += [f"{name}:{value}" for name, value in sorted(words.flags.items())]
     fields += [f"{name}={value}" for name, value in variables(environ)]
     fields += [f"{name}={environ[name]}" for name in (*settings.CARD_VARIABLES, "UV_OFFLINE") if name in environ]

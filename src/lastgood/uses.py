@@ -64,7 +64,7 @@ class Elsewhere(Useless):
 
 def named(tools: "Sequence[str]", options: "Sequence[str]") -> "list[Use]":
     """The uses that a command line names: each tool, with the options for all of them."""
-    return [Use([*options, tool], os.getcwd(), f"`{request.without_credentials(tool)}`") for tool in tools]
+    return [Use([*options, tool], os.getcwd(), f"`{request.public_word(tool)}`") for tool in tools]
 
 
 def of_runs(lines: "Sequence[str]") -> "list[Use]":
@@ -83,7 +83,7 @@ def _of_run(line: str) -> Use:
     call = callsites.called(words)
     if call is not None and not call.program:
         words = call.words
-    use = Use(words, os.getcwd(), f"`lastgood run {request.without_credentials(shlex.join(words))}`")
+    use = Use(words, os.getcwd(), f"`lastgood run {shlex.join(map(request.public_word, words))}`")
     use.changes = call.changes if call is not None else {}
     use.runs = True
     return use

@@ -467,7 +467,7 @@ def _names(found: "list[tuple[Use, Rung]]") -> "list[str]":
 def _command(given: "argparse.Namespace") -> str:
     """What would refresh all that was asked about, as a shell takes it."""
     words = [*(["--all"] if given.all else []), *_options(given), *(f"--words={line}" for line in given.words), *given.tool]
-    return shlex.join(["lastgood", "warm", *map(request.without_credentials, words)])
+    return shlex.join(["lastgood", "warm", *map(request.public_word, words)])
 
 
 def _is_ours(use: "Use", environ: "dict[str, str]") -> bool:

@@ -74,7 +74,7 @@ def main(given: argparse.Namespace, environ: "dict[str, str]") -> int:
     try:
         found = uv.find(environ)
         call = [*found.uvx, *made.options, "--from=" + made.source]
-        lines.say(f"uv         {shlex.join(call)} -- …  (found: {found.found})")
+        lines.say(f"uv         {shlex.join(map(request.public_word, call))} -- …  (found: {found.found})")
     except NoUvError as error:
         lines.say(f"uv         {error.message}")
     return 0
