@@ -16,6 +16,7 @@ A test that is not `online` fails when it, or a process of its sandbox, leaves l
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -66,9 +67,17 @@ class WheelCache(dict[str, Wheel]):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers, and hear signals."""
+    _hear_signals()
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+
+
+def _hear_signals() -> None:
+    """Undo what a shell does to a job in the background of a script: with SIGINT ignored, none could be tested."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
