@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.index_faults import FaultKind
     from tests.support.sandbox import Result, Sandbox
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="not installed: git, which uv starts for these addresses")
 
 HOUR = 3600.0
 GERMAN = Path("/usr/share/locale/de/LC_MESSAGES/git.mo")
@@ -210,7 +210,7 @@ def test_what_ssh_says_of_a_repository(source: str, said: tuple[str, str, str]) 
     assert breaker.shown("forge.example:22") == "forge.example"
 
 
-@pytest.mark.skipif(not GERMAN.exists(), reason="git speaks English only")
+@pytest.mark.skipif(not GERMAN.exists(), reason="not installed: the German words of git, whose translation is what this is about")
 def test_the_users_language_hides_nothing_and_stays_the_users(demo: Index, forge: Index, place: Path, sandbox: Sandbox) -> None:
     """git is asked in English when its words are judged; what uvx itself says, and the tool, have the user's language."""
     del demo
